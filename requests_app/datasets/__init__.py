@@ -1,0 +1,1 @@
+"""Datasets, their releases and files, and the card that describes a dataset."""
