@@ -57,11 +57,10 @@ _CROISSANT_CONTEXT: Data = {
 
 @dataclass(frozen=True, slots=True)
 class ReleaseFacts:
-    """What a description says about the newest release. ``size`` is in bytes."""
+    """What a description says about the newest release."""
 
     version: str
     published: datetime.date
-    size: int
     is_synthetic: bool
 
 
@@ -137,7 +136,6 @@ def _common(card: Card, page_url: str, release: ReleaseFacts | None) -> Data:
     if release is not None:
         common["version"] = release.version
         common["datePublished"] = release.published.isoformat()
-        common["contentSize"] = f"{release.size} B"
         if release.is_synthetic:
             common["creativeWorkStatus"] = "Synthetic demonstration data"
             common["description"] = (

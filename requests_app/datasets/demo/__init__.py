@@ -1,0 +1,1 @@
+"""Synthetic data to show the portal with: drawn clips, no people."""
