@@ -1,0 +1,1 @@
+"""Where the bytes of published files lie. Only the distribution room reaches in here."""

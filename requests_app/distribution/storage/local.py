@@ -1,0 +1,114 @@
+"""Published files in a folder of this machine.
+
+A key is walked one step at a time below an open root folder, and no step may be a symbolic link, so
+neither a strange key nor a link somebody laid into the folder can lead outside it, not even when it
+is swapped while we look (openat and O_NOFOLLOW, POSIX.1-2017).
+"""
+
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Final, cast
+
+from requests_app.distribution.storage.base import StorageError
+
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# O_NONBLOCK: opening a pipe somebody laid there must fail on inspection, not hang the thread.
+_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class LocalStorage:
+    """A store below ``root``; see the Storage protocol. The root itself may be a link."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def open(self, key: str) -> BinaryIO:
+        """The file under ``key``, unbuffered, at its first byte."""
+        *folders, name = _steps(key)
+        with self._folder(folders, key) as folder, _translated(key):
+            descriptor = os.open(name, _READ, dir_fd=folder)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise StorageError(f"{key!r} is not a plain file in the store.")
+        return cast(BinaryIO, os.fdopen(descriptor, "rb", buffering=0))
+
+    def size(self, key: str) -> int:
+        """Bytes of the file under ``key``."""
+        with self.open(key) as stored:
+            return os.fstat(stored.fileno()).st_size
+
+    def exists(self, key: str) -> bool:
+        """Whether there is a plain file under ``key``."""
+        _steps(key)
+        try:
+            self.size(key)
+        except StorageError:
+            return False
+        return True
+
+    def put(self, key: str, source: BinaryIO) -> int:
+        """Write beside the key, then link into place, which fails when the key is taken."""
+        *folders, name = _steps(key)
+        draft = f".{secrets.token_hex(8)}.part"
+        with self._folder(folders, key, create=True) as folder:
+            try:
+                with _translated(key), _create(draft, folder) as target:
+                    shutil.copyfileobj(source, target, 1 << 20)
+                    written = target.tell()
+                with _translated(key):
+                    os.link(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
+            finally:
+                with suppress(FileNotFoundError):
+                    os.unlink(draft, dir_fd=folder)
+        return written
+
+    @contextmanager
+    def _folder(self, steps: list[str], key: str, *, create: bool = False) -> Iterator[int]:
+        """Descriptor of the folder that holds the key."""
+        with _translated(key):
+            if create:
+                self._root.mkdir(parents=True, exist_ok=True)
+            here = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for step in steps:
+                with _translated(key):
+                    if create:
+                        with suppress(FileExistsError):
+                            os.mkdir(step, 0o750, dir_fd=here)
+                    below = os.open(step, _FOLDER, dir_fd=here)
+                os.close(here)
+                here = below
+            yield here
+        finally:
+            os.close(here)
+
+
+def _steps(key: str) -> list[str]:
+    """The steps of a key; anything but plain names between single slashes is refused."""
+    steps = key.split("/")
+    if not {"", ".", ".."}.isdisjoint(steps) or "\\" in key or "\0" in key:
+        raise StorageError(f"{key[:200]!r} cannot be a key of the store.")
+    return steps
+
+
+def _create(name: str, folder: int) -> BinaryIO:
+    return cast(BinaryIO, os.fdopen(os.open(name, _CREATE, 0o640, dir_fd=folder), "wb"))
+
+
+@contextmanager
+def _translated(key: str) -> Iterator[None]:
+    """Give every refusal of the file system one shape; a full disk or a bad disk stays itself."""
+    try:
+        yield
+    except FileExistsError as error:
+        raise StorageError(f"There is already a file {key!r} in the store.") from error
+    except FileNotFoundError as error:
+        raise StorageError(f"There is no file {key!r} in the store.") from error
+    except OSError as error:
+        raise StorageError(f"The store cannot reach {key!r}: {error.strerror}.") from error
