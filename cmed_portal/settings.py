@@ -1,0 +1,246 @@
+"""Django's settings, read once from the environment. Reference: docs/reference/settings.md.
+
+Two shapes run from this one file: `embedded` (one machine, everything in `var/`) and `production`.
+"""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dj_database_url
+
+from cmed_portal.env import EnvError, env, key_or_create, stop
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+try:
+    SHAPE = env.str("SHAPE", "embedded")
+    if SHAPE not in {"embedded", "production"}:
+        stop("CMED_SHAPE must be 'embedded' or 'production'.")
+    EMBEDDED = SHAPE == "embedded"
+    VAR_DIR = env.path("VAR_DIR", BASE_DIR / "var").absolute()
+    DEBUG = env.bool("DEBUG", False)
+    BASE_URL = env.str("BASE_URL", "http://127.0.0.1:8000" if EMBEDDED else "").rstrip("/")
+    ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [])
+    SECRET_KEY = env.str("SECRET_KEY", "")
+    SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", [])
+    DATABASE_URL = env.str("DATABASE_URL", "")
+    REDIS_URL = env.str("REDIS_URL", f"unix://{VAR_DIR}/run/redis.sock" if EMBEDDED else "")
+    FILES_DIR = env.path("FILES_DIR", VAR_DIR / "files").absolute()
+    TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
+    EMAIL_HOST = env.str("EMAIL_HOST", "")
+    EMAIL_PORT = env.int("EMAIL_PORT", 587)
+    EMAIL_HOST_USER = env.str("EMAIL_USER", "")
+    EMAIL_HOST_PASSWORD = env.str("EMAIL_PASSWORD", "")
+    EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", True)
+    DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", "Dataset portal <portal@localhost>")
+    GRANT_DAYS = env.int("GRANT_DAYS", 365)
+    LINK_DAYS = env.int("LINK_DAYS", 14)
+    LINKS_PER_DAY = env.int("LINKS_PER_DAY", 5)
+    REAUTHENTICATION_SECONDS = env.int("REAUTHENTICATION_SECONDS", 300)
+    ETHICS_DOCUMENT_MAX_BYTES = env.int("ETHICS_DOCUMENT_MAX_BYTES", 10 * 1024 * 1024)
+    MESSAGE_LEASE_SECONDS = env.int("MESSAGE_LEASE_SECONDS", 60)
+    SWEEP_SECONDS = env.float("SWEEP_SECONDS", 60.0)
+    DEMO_SCALE = env.float("DEMO_SCALE", 1.0)
+    LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
+except EnvError as error:
+    stop(f"A setting has a wrong value: {error}")
+
+if not EMBEDDED:
+    required = {
+        "SECRET_KEY": SECRET_KEY,
+        "DATABASE_URL": DATABASE_URL,
+        "REDIS_URL": REDIS_URL,
+        "BASE_URL": BASE_URL,
+        "EMAIL_HOST": EMAIL_HOST,
+    }
+    if missing := [f"CMED_{name}" for name, value in required.items() if not value]:
+        stop(f"The production shape needs {', '.join(missing)}: see docs/reference/settings.md.")
+
+SECRET_KEY = SECRET_KEY or key_or_create(VAR_DIR / "keys" / "secret-key")
+
+# --- who answers, and to whom ---------------------------------------------------------------
+
+_origin = urlsplit(BASE_URL)
+ALLOWED_HOSTS = ALLOWED_HOSTS or [_origin.hostname or "127.0.0.1"]
+if EMBEDDED:
+    ALLOWED_HOSTS += ["127.0.0.1", "localhost", "[::1]"]
+CSRF_TRUSTED_ORIGINS = [BASE_URL]
+ROOT_URLCONF = "cmed_portal.urls"
+WSGI_APPLICATION = "cmed_portal.wsgi.application"
+
+INSTALLED_APPS = [
+    "requests_app",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django_countries",
+    "allauth",
+    "allauth.account",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "requests_app.web.middleware.content_security_policy",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "requests_app.web.middleware.origin",
+    "requests_app.web.middleware.domain_errors",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "requests_app.web.context.portal",
+            ],
+        },
+    }
+]
+
+# --- what is kept, and where ----------------------------------------------------------------
+
+if DATABASE_URL:
+    DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=600)}
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": VAR_DIR / "portal.sqlite3",
+            "CONN_MAX_AGE": None,
+            "OPTIONS": {
+                # Writers queue at BEGIN instead of failing half-way; FULL because an entry that
+                # was acknowledged must survive a power cut.
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 20,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+            },
+        }
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": f"{REDIS_URL}?db=1" if REDIS_URL.startswith("unix:") else f"{REDIS_URL}/1",
+        "KEY_PREFIX": "portal",
+    }
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = ETHICS_DOCUMENT_MAX_BYTES
+
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# --- accounts -------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "requests_app.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+AUTH_PASSWORD_VALIDATORS[1]["OPTIONS"] = {"min_length": 10}  # type: ignore[assignment]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "request_list"
+ACCOUNT_ADAPTER = "requests_app.identity.adapter.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
+ACCOUNT_PREVENT_ENUMERATION = "strict"
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = REAUTHENTICATION_SECONDS
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
+
+# --- queue ----------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_TIME_LIMIT = 50
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# All three are needed before a killed worker's task comes back soon; the first must exceed
+# CELERY_TASK_TIME_LIMIT, or a slow task would be run by two workers.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 60,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "socket_connect_timeout": 2,
+    "socket_timeout": 30,
+}
+CELERY_BEAT_SCHEDULE = {"sweep": {"task": "lifecycle.sweep", "schedule": SWEEP_SECONDS}}
+CELERY_TIMEZONE = "UTC"
+
+# --- e-mail ---------------------------------------------------------------------------------
+
+MAIL_DIR = VAR_DIR / "mail"
+EMAIL_BACKEND = (
+    "django.core.mail.backends.smtp.EmailBackend"
+    if EMAIL_HOST
+    else "requests_app.notifications.mailbox.MailFolderBackend"
+)
+EMAIL_TIMEOUT = 20
+
+# --- security -------------------------------------------------------------------------------
+
+if TRUSTED_PROXY_COUNT:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+_https = _origin.scheme == "https"
+SECURE_SSL_REDIRECT = _https
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = _https
+SECURE_HSTS_PRELOAD = _https
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = _https
+CSRF_COOKIE_SECURE = _https
+SESSION_COOKIE_AGE = 12 * 3600
+X_FRAME_OPTIONS = "DENY"
+
+# --- language, time, logging ----------------------------------------------------------------
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+}

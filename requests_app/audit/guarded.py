@@ -1,0 +1,14 @@
+"""Which tables the guard protects, and from what: read by migration 0002 and by the tests."""
+
+from requests_app.audit.guard import DELETE, UPDATE
+
+GUARDED: dict[str, tuple[str, ...]] = {
+    "requests_app_entry": (UPDATE, DELETE),
+    # Erasing a personal value is lawful and leaves its commitment; editing one never is.
+    "requests_app_personalvalue": (UPDATE,),
+    "requests_app_agreementtext": (UPDATE, DELETE),
+    "requests_app_agreement": (UPDATE, DELETE),
+    "requests_app_agreementdocument": (UPDATE, DELETE),
+    "requests_app_decision": (UPDATE, DELETE),
+    "requests_app_ethicsdocument": (UPDATE, DELETE),
+}

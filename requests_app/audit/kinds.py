@@ -1,0 +1,84 @@
+"""Every kind of entry, `source:subject:action`, and the fields each may carry, as one table.
+
+A field is public (kept in the entry for ever) or personal (names, addresses, free text: kept
+beside the entry, erasable). `ip` and `user_agent` are personal and allowed on every kind.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    public: frozenset[str]
+    personal: frozenset[str]
+
+
+def _fields(public: str = "", personal: str = "") -> Fields:
+    return Fields(frozenset(public.split()), frozenset(personal.split()) | {"ip", "user_agent"})
+
+
+ACCOUNT_CREATED = "applicant:account:created"
+EMAIL_VERIFIED = "applicant:email:verified"
+EMAIL_CHANGED = "applicant:email:changed"
+SIGNED_IN = "applicant:session:opened"
+SIGN_IN_FAILED = "visitor:session:refused"
+PASSWORD_CHANGED = "applicant:password:changed"  # noqa: S105 - a kind
+ACCOUNT_PSEUDONYMISED = "operator:account:pseudonymised"
+INSTITUTIONS_LOADED = "operator:institutions:loaded"
+DATASET_LOADED = "operator:dataset:loaded"
+AGREEMENT_TEXT_LOADED = "operator:agreement_text:loaded"
+RELEASE_PUBLISHED = "operator:release:published"
+DEMO_SEEDED = "operator:demo:seeded"
+REQUEST_STARTED = "applicant:request:started"
+REQUEST_SAVED = "applicant:request:saved"
+AGREEMENT_SIGNED = "applicant:agreement:signed"
+AGREEMENT_RENDERED = "portal:agreement:rendered"
+REQUEST_APPROVED = "approver:request:approved"
+REQUEST_RETURNED = "approver:request:returned"
+REQUEST_REJECTED = "approver:request:rejected"
+REQUEST_WITHDRAWN = "applicant:request:withdrawn"
+GRANT_CREATED = "portal:grant:created"
+GRANT_REVOKED = "maintainer:grant:revoked"
+LINK_ISSUED = "portal:link:issued"
+LINK_RENEWED = "applicant:link:renewed"
+LINK_REVOKED = "maintainer:link:revoked"
+LINK_REFUSED = "holder:link:refused"
+FILE_DOWNLOADED = "holder:file:downloaded"
+ARCHIVE_DOWNLOADED = "holder:archive:downloaded"
+MANIFEST_DOWNLOADED = "holder:manifest:downloaded"
+MESSAGE_SENT = "portal:message:sent"
+
+KINDS: dict[str, Fields] = {
+    ACCOUNT_CREATED: _fields("standing domain", "email"),
+    EMAIL_VERIFIED: _fields("standing domain", "email"),
+    EMAIL_CHANGED: _fields("standing domain", "email"),
+    SIGNED_IN: _fields("method"),
+    SIGN_IN_FAILED: _fields("", "email"),
+    PASSWORD_CHANGED: _fields("how"),
+    ACCOUNT_PSEUDONYMISED: _fields("reason"),
+    INSTITUTIONS_LOADED: _fields("source sha256 added changed unchanged"),
+    DATASET_LOADED: _fields("card_sha256 previous_sha256"),
+    AGREEMENT_TEXT_LOADED: _fields("number sha256"),
+    RELEASE_PUBLISHED: _fields("version files bytes manifest_sha256 synthetic"),
+    DEMO_SEEDED: _fields("accounts files"),
+    REQUEST_STARTED: _fields("dataset"),
+    REQUEST_SAVED: _fields("revision ethics_document_sha256 changed"),
+    AGREEMENT_SIGNED: _fields(
+        "from to agreement text_number text_sha256 values_sha256 evidence_sha256", "typed_name"
+    ),
+    AGREEMENT_RENDERED: _fields("sha256 size"),
+    REQUEST_APPROVED: _fields("from to agreement", "reason private_note"),
+    REQUEST_RETURNED: _fields("from to agreement", "reason private_note"),
+    REQUEST_REJECTED: _fields("from to agreement", "reason private_note"),
+    REQUEST_WITHDRAWN: _fields("from to", "reason"),
+    GRANT_CREATED: _fields("dataset agreement starts_at ends_at"),
+    GRANT_REVOKED: _fields("", "reason"),
+    LINK_ISSUED: _fields("grant expires_at"),
+    LINK_RENEWED: _fields("grant expires_at"),
+    LINK_REVOKED: _fields("grant", "reason"),
+    LINK_REFUSED: _fields("why path"),
+    FILE_DOWNLOADED: _fields("link release path range status bytes sha256"),
+    ARCHIVE_DOWNLOADED: _fields("link release name range status bytes etag"),
+    MANIFEST_DOWNLOADED: _fields("link release name bytes"),
+    MESSAGE_SENT: _fields("name attempts", "recipient"),
+}

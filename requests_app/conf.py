@@ -1,0 +1,59 @@
+"""Typed access to the portal's own settings, so that rooms never spell a setting's name."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+
+
+def base_url() -> str:
+    """The public origin, without a trailing slash; e-mails and documents link below it."""
+    return str(settings.BASE_URL)
+
+
+def is_embedded() -> bool:
+    return bool(settings.EMBEDDED)
+
+
+def var_dir() -> Path:
+    return Path(settings.VAR_DIR)
+
+
+def mail_dir() -> Path:
+    return Path(settings.MAIL_DIR)
+
+
+def files_dir() -> Path:
+    """Root of the local file store."""
+    return Path(settings.FILES_DIR)
+
+
+def grant_term() -> timedelta:
+    return timedelta(days=settings.GRANT_DAYS)
+
+
+def link_term() -> timedelta:
+    return timedelta(days=settings.LINK_DAYS)
+
+
+def links_per_day() -> int:
+    return int(settings.LINKS_PER_DAY)
+
+
+def reauthentication_age() -> timedelta:
+    """How long ago an applicant may have authenticated when signing."""
+    return timedelta(seconds=settings.REAUTHENTICATION_SECONDS)
+
+
+def ethics_document_max_bytes() -> int:
+    return int(settings.ETHICS_DOCUMENT_MAX_BYTES)
+
+
+def message_lease() -> timedelta:
+    """How long one worker may take to send one message before another may try."""
+    return timedelta(seconds=settings.MESSAGE_LEASE_SECONDS)
+
+
+def demo_scale() -> float:
+    """Share of the card's clips that `seed_demo` makes; 1 makes all of them."""
+    return float(settings.DEMO_SCALE)

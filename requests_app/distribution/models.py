@@ -1,0 +1,94 @@
+"""The right to fetch, and the links that stand on it. States are derived, never stored."""
+
+import uuid
+from datetime import datetime
+from enum import StrEnum
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from requests_app.agreements.models import Agreement
+from requests_app.datasets.models import Dataset
+from requests_app.requests.models import AccessRequest
+
+
+class GrantState(StrEnum):
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class Grant(models.Model):
+    """One applicant may fetch one dataset's releases between two instants, under one agreement."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    access_request = models.ForeignKey(
+        AccessRequest, on_delete=models.PROTECT, related_name="grants"
+    )
+    agreement = models.OneToOneField(Agreement, on_delete=models.PROTECT, related_name="grant")
+    applicant = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="grants"
+    )
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="grants")
+    starts_at = models.DateTimeField(default=timezone.now)
+    ends_at = models.DateTimeField(help_text="The first instant at which nothing may be fetched.")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("-starts_at",)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at")), name="grant_ends_after_start"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.dataset} for {self.applicant}"
+
+    def state(self, now: datetime | None = None) -> GrantState:
+        """Returns the state at `now` (default: this instant)."""
+        now = now or timezone.now()
+        if self.revoked_at is not None and self.revoked_at <= now:
+            return GrantState.REVOKED
+        return GrantState.ACTIVE if self.starts_at <= now < self.ends_at else GrantState.EXPIRED
+
+    @property
+    def audit_ref(self) -> str:
+        return f"grant:{self.pk}"
+
+    @property
+    def audit_trail(self) -> str:
+        return f"access_request:{self.access_request_id}"
+
+
+class DownloadLink(models.Model):
+    """An expiring signed URL that stands on a grant; of its secret only a hash is kept."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    grant = models.ForeignKey(Grant, on_delete=models.PROTECT, related_name="links")
+    secret_sha256 = models.CharField(max_length=64)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("created_at")), name="link_expires_after_creation"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"Link of {self.created_at:%Y-%m-%d} for {self.grant}"
+
+    @property
+    def audit_ref(self) -> str:
+        return f"link:{self.pk}"
+
+    @property
+    def audit_trail(self) -> str:
+        return f"access_request:{self.grant.access_request_id}"

@@ -1,0 +1,53 @@
+"""What a request still lacks before it may be signed."""
+
+from requests_app.errors import Invalid
+from requests_app.requests.models import AccessRequest
+
+REQUIRED: dict[str, str] = {
+    "legal_name": "Give your full legal name.",
+    "institution": "Name the university or company you work at.",
+    "department": "Name your department or group.",
+    "position": "Say what your position is.",
+    "country": "Choose the country your institution is in.",
+    "research_title": "Give your research a title.",
+    "purpose": "Describe what you want to do with the dataset.",
+    "funding": "Say who pays for the research and any commercial interest; write “none” if so.",
+    "ethics": "Say whether an ethics board has approved the research.",
+    "data_protection_plan": "Describe where the data will be kept and who can reach it.",
+}
+
+
+def missing(access_request: AccessRequest) -> dict[str, list[str]]:
+    """Returns what is missing: field name -> sentences. Empty when the request may be signed."""
+    gaps = {
+        name: [sentence]
+        for name, sentence in REQUIRED.items()
+        if not str(getattr(access_request, name)).strip()
+    }
+    if access_request.is_student and not access_request.supervisor.strip():
+        gaps["supervisor"] = ["Name the person who supervises you."]
+    if access_request.ethics == AccessRequest.Ethics.APPROVED:
+        if not access_request.ethics_reference.strip():
+            gaps["ethics_reference"] = ["Give the reference number of the approval."]
+        if access_request.ethics_document is None:
+            gaps["ethics_document"] = ["Upload the approval as a PDF."]
+    if access_request.ethics == AccessRequest.Ethics.NOT_NEEDED:
+        if not access_request.ethics_reason.strip():
+            gaps["ethics_reason"] = ["Say why no ethics approval is needed."]
+    if unticked := statement_ids(access_request) - set(access_request.statements):
+        gaps["statements"] = [
+            f"Tick every statement: {len(unticked)} of them "
+            f"{'is' if len(unticked) == 1 else 'are'} still open."
+        ]
+    return gaps
+
+
+def statement_ids(access_request: AccessRequest) -> set[str]:
+    """Ids of the compliance statements that the dataset's card asks for."""
+    return {item["id"] for item in access_request.dataset.card["compliance"]}
+
+
+def require_complete(access_request: AccessRequest) -> None:
+    """Raises Invalid, with the fields, unless the request may be signed."""
+    if gaps := missing(access_request):
+        raise Invalid("The request is not complete yet.", gaps)

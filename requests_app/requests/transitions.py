@@ -1,0 +1,67 @@
+"""The only writer of an access request's state."""
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from requests_app.audit import kinds, log
+from requests_app.errors import Conflict, NotFound, Refused
+from requests_app.identity.models import User
+from requests_app.requests.models import AccessRequest
+from requests_app.requests.permissions import may
+from requests_app.requests.policies import allows
+from requests_app.requests.states import TRANSITIONS, State, Verb
+
+ENTRY_KINDS: dict[Verb, str] = {
+    Verb.SIGN: kinds.AGREEMENT_SIGNED,
+    Verb.APPROVE: kinds.REQUEST_APPROVED,
+    Verb.RETURN: kinds.REQUEST_RETURNED,
+    Verb.REJECT: kinds.REQUEST_REJECTED,
+    Verb.WITHDRAW: kinds.REQUEST_WITHDRAWN,
+}
+
+
+def lock(access_request_id: object, verb: Verb, by: User) -> AccessRequest:
+    """Returns the request with its row locked, if `by` may do `verb` to it and its state allows it.
+
+    Must run inside a transaction. Raises NotFound, Refused, or Conflict when the state has moved
+    on (somebody else was first).
+    """
+    access_request = (
+        AccessRequest.objects.select_for_update(of=("self",))
+        .select_related("dataset", "applicant")
+        .filter(pk=access_request_id)
+        .first()
+    )
+    if access_request is None:
+        raise NotFound("There is no such request.")
+    if not may(by, verb, access_request):
+        raise Refused("You may not do this to this request.")
+    if not allows(access_request, verb):
+        raise Conflict(
+            f"This request is “{access_request.get_state_display()}” now, "
+            f"so “{verb.label}” is not possible. Reload the page to see where it stands."
+        )
+    return access_request
+
+
+def move(access_request: AccessRequest, *, verb: Verb, by: User, **details: Any) -> None:
+    """Writes the state that `verb` leads to, and the one entry of the deed with its `details`.
+
+    `access_request` must come from `lock` in the same transaction.
+    """
+    if transaction.get_autocommit():
+        raise RuntimeError("a request moves only inside the transaction that locked it")
+    start = State(access_request.state)
+    end = TRANSITIONS[verb][start]
+    access_request.state = end
+    access_request.state_since = timezone.now()
+    access_request.save(update_fields=["state", "state_since", "updated_at"])
+    log.record(
+        ENTRY_KINDS[verb],
+        by=by,
+        on=access_request,
+        **{"from": start.value, "to": end.value},
+        **details,
+    )

@@ -1,0 +1,36 @@
+"""What may be seen: which requests exist for whom."""
+
+from django.db.models import Q, QuerySet
+
+from requests_app.errors import NotFound
+from requests_app.identity.models import User
+from requests_app.requests.models import AccessRequest
+from requests_app.requests.permissions import APPROVERS, AUDITORS, REVIEWERS
+from requests_app.requests.states import State
+
+
+def own(user: User) -> QuerySet[AccessRequest]:
+    """The applicant's own requests."""
+    return AccessRequest.objects.filter(applicant=user)
+
+
+def own_or_404(user: User, access_request_id: object) -> AccessRequest:
+    """Returns one of the applicant's own requests; NotFound for anybody else's."""
+    found = own(user).select_related("dataset").filter(pk=access_request_id).first()
+    if found is None:
+        raise NotFound("There is no such request among yours.")
+    return found
+
+
+def for_review(user: User) -> QuerySet[AccessRequest]:
+    """The requests a staff member may look at: signed ones of datasets they maintain.
+
+    Auditors see those of every dataset. An applicant's unsigned draft is nobody else's business.
+    """
+    roles = set(user.groups.values_list("name", flat=True)) if user.is_active else set()
+    seen = AccessRequest.objects.filter(agreements__isnull=False).distinct()
+    if not user.is_staff or not roles & {APPROVERS, REVIEWERS, AUDITORS}:
+        return seen.none()
+    if AUDITORS in roles:
+        return seen
+    return seen.filter(Q(dataset__maintainers=user)).exclude(state=State.DRAFT)

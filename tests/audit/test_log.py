@@ -1,0 +1,111 @@
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from requests_app.audit import kinds, log
+from requests_app.audit.canonical import commitment
+from requests_app.audit.guarded import GUARDED
+from requests_app.audit.models import Entry, PersonalValue
+from requests_app.audit.origin import Origin, acting_from
+
+pytestmark = pytest.mark.django_db
+
+
+def an_entry() -> Entry:
+    return log.record(
+        kinds.ACCOUNT_CREATED,
+        by=log.ANYONE,
+        on=log.Named("user:7"),
+        standing="institution",
+        domain="example.edu",
+        email="ada@example.edu",
+    )
+
+
+def test_an_entry_says_who_did_what_on_what_when_and_from_where():
+    with acting_from(Origin(ip="192.0.2.7", user_agent="curl/8")):
+        entry = an_entry()
+    assert (entry.actor, entry.kind, entry.subject, entry.trail) == (
+        "anyone",
+        "applicant:account:created",
+        "user:7",
+        "user:7",
+    )
+    assert entry.at.utcoffset().total_seconds() == 0
+    assert entry.details == {"standing": "institution", "domain": "example.edu"}
+    personal = {item.field: item.value for item in entry.personal_values.all()}
+    assert personal == {"email": "ada@example.edu", "ip": "192.0.2.7", "user_agent": "curl/8"}
+
+
+def test_personal_values_stay_out_of_the_entry_but_are_committed_to():
+    entry = an_entry()
+    assert "ada@" not in f"{entry.details}{entry.commitments}{entry.subject}"
+    for item in entry.personal_values.all():
+        assert entry.commitments[item.field] == commitment(item.salt, item.value)
+
+
+def test_a_personal_value_may_be_erased_and_the_entry_stays():
+    entry = an_entry()
+    entry.personal_values.all().delete()
+    assert Entry.objects.get(pk=entry.pk).commitments.keys() == {"email"}
+
+
+def test_an_undeclared_field_is_refused():
+    with pytest.raises(ValueError, match="does not declare secret"):
+        log.record(kinds.ACCOUNT_CREATED, by=log.ANYONE, on=log.SYSTEM, secret="x")
+    assert not Entry.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_entry_outside_the_deeds_transaction_is_refused():
+    with pytest.raises(RuntimeError, match="transaction of the deed"):
+        an_entry()
+
+
+def _column(table: str) -> str:
+    with connection.cursor() as cursor:
+        return connection.introspection.get_table_description(cursor, table)[0].name
+
+
+def _row(table: str) -> None:
+    """Puts one row into `table` without its foreign keys being checked before the test ends."""
+    with connection.cursor() as cursor:
+        columns = connection.introspection.get_table_description(cursor, table)
+        names = ", ".join(f'"{column.name}"' for column in columns)
+        marks = ", ".join(["%s"] * len(columns))
+        cursor.execute(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', [1] * len(columns))
+
+
+REFUSALS = [(table, operation) for table, refused in GUARDED.items() for operation in refused]
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has its own test")
+@pytest.mark.parametrize(("table", "operation"), REFUSALS)
+def test_the_database_itself_refuses_to_change_evidence(table, operation):
+    statement = {
+        "UPDATE": f'UPDATE "{table}" SET "{_column(table)}" = "{_column(table)}"',
+        "DELETE": f'DELETE FROM "{table}"',
+    }[operation]
+    with connection.constraint_checks_disabled(), pytest.raises(DatabaseError, match="append-only"):
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("PRAGMA ignore_check_constraints = ON")
+            cursor.execute("PRAGMA defer_foreign_keys = ON")
+            _row(table)
+            cursor.execute(statement)
+
+
+def test_no_verb_of_the_orm_changes_an_entry():
+    entry = an_entry()
+    entry.actor = "user:1"
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        entry.save()
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        Entry.objects.filter(pk=entry.pk).update(actor="user:1")
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        PersonalValue.objects.update(value="x")
+
+
+def test_every_kind_is_source_subject_action():
+    for kind in kinds.KINDS:
+        assert len(kind.split(":")) == 3
+    named = {value for name, value in vars(kinds).items() if name.isupper() and name != "KINDS"}
+    assert named == set(kinds.KINDS)

@@ -1,0 +1,24 @@
+"""Settings of the test suite: the product's own, with nothing outside the process."""
+
+import os
+import tempfile
+from pathlib import Path
+
+_scratch = Path(tempfile.mkdtemp(prefix="portal-tests-"))
+os.environ["CMED_VAR_DIR"] = str(_scratch)
+os.environ["CMED_SECRET_KEY"] = "tests-only-tests-only-tests-only-tests-only-tests-only"
+for _name in ("CMED_SHAPE", "CMED_BASE_URL", "CMED_FILES_DIR", "CMED_REDIS_URL"):
+    os.environ.pop(_name, None)
+
+from cmed_portal.settings import *  # noqa: E402, F403 - the environment must be set first
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+CELERY_BROKER_URL = "memory://"
+CELERY_TASK_ALWAYS_EAGER = True
+CELERY_TASK_EAGER_PROPAGATES = True
