@@ -41,8 +41,8 @@ _EXTRA_64 = 1
 class Member(NamedTuple):
     """One file of the archive: its path below the top folder and the facts of its content.
 
-    ``size`` in bytes, ``crc32`` as an unsigned number, ``sha256`` in hexadecimal. The content is
-    ``inline`` where given, otherwise the stored file ``key``.
+    `size` in bytes, `crc32` as an unsigned number, `sha256` in hexadecimal. The content is
+    `inline` where given, otherwise the stored file `key`.
     """
 
     path: str
@@ -61,7 +61,7 @@ def text_member(path: str, content: bytes) -> Member:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The bytes ``[start, stop)`` of one stored file; ``size`` is what the whole file must have."""
+    """The bytes `[start, stop)` of one stored file; `size` is what the whole file must have."""
 
     key: str
     start: int
@@ -76,7 +76,7 @@ class Archive:
     """The layout of one archive: its members and where each begins. Immutable, so thread-safe."""
 
     def __init__(self, *, folder: str, moment: datetime, members: Sequence[Member]) -> None:
-        """Lay ``members`` out in their order below ``folder/``, all dated ``moment`` (UTC).
+        """Lay `members` out in their order below `folder/`, all dated `moment` (UTC).
 
         Raises ValueError for a path that must not be in an archive or is there twice.
         """
@@ -100,7 +100,7 @@ class Archive:
         """Strong entity tag, with its quotes: equal exactly when every byte is equal."""
 
     def segments(self, start: int, stop: int) -> Iterator[Segment]:
-        """The pieces that make up bytes ``[start, stop)``, in order, none of them empty."""
+        """The pieces that make up bytes `[start, stop)`, in order, none of them empty."""
         directory, end = self._local[-1], self._local[-1] + self._central[-1]
         yield from self._local_segments(start, min(stop, directory))
         yield from self._central_segments(max(start - directory, 0), min(stop, end) - directory)

@@ -2,13 +2,13 @@
 
 What the standard leaves to the server is decided like this:
 
-- The unit is ``bytes``. Another unit, a set that breaks the grammar, or a header longer than
-  ``LONGEST_HEADER`` is ignored: the whole is sent.
-- A set of several ranges is answered as one part when exactly one of them can be satisfied, and with
-  the whole otherwise: ``multipart/byteranges`` is never sent. Empty list elements do not count.
-- On an empty representation a suffix range selects the (empty) whole, since ``Content-Range`` cannot
-  name an empty part; any other range cannot be satisfied.
-- ``If-Range`` is honoured for a strong entity tag alone. We send no ``Last-Modified``, so a date has
+- The unit is `bytes`. Another unit, a set that breaks the grammar, or a header longer than
+  `LONGEST_HEADER` is ignored: the whole is sent.
+- A set of several ranges is answered as one part when exactly one of them can be satisfied, and
+  with the whole otherwise: `multipart/byteranges` is never sent. Empty list elements do not count.
+- On an empty representation a suffix range selects the (empty) whole, since `Content-Range`
+  cannot name an empty part; any other range cannot be satisfied.
+- `If-Range` is honoured for a strong entity tag alone. We send no `Last-Modified`, so a date has
   nothing to equal and, like a weak tag, means "send the whole".
 - A range has a meaning for GET alone; the caller does not ask for any other method.
 """
@@ -19,10 +19,10 @@ from enum import Enum, auto
 from typing import Final
 
 LONGEST_HEADER: Final = 4096
-"""Characters of a ``Range`` header that are read; a longer one is ignored as absurd."""
+"""Characters of a `Range` header that are read; a longer one is ignored as absurd."""
 
 MOST_DIGITS: Final = 18
-"""A position with more significant digits lies beyond any representation, so it is not converted."""
+"""A position with more significant digits lies beyond any representation."""
 
 _SET = re.compile(r"bytes=(.*)", re.IGNORECASE | re.ASCII)
 _SPEC = re.compile(r"([0-9]*)-([0-9]*)", re.ASCII)
@@ -39,7 +39,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The half-open byte range ``[start, stop)`` of a representation of ``length`` bytes."""
+    """The half-open byte range `[start, stop)` of a representation of `length` bytes."""
 
     kind: Kind
     start: int
@@ -53,7 +53,7 @@ class Selection:
 
     @property
     def content_range(self) -> str | None:
-        """The ``Content-Range`` field value, or None when the whole is sent."""
+        """The `Content-Range` field value, or None when the whole is sent."""
         if self.kind is Kind.PART:
             return f"bytes {self.start}-{self.stop - 1}/{self.length}"
         if self.kind is Kind.UNSATISFIABLE:
@@ -64,8 +64,8 @@ class Selection:
 def select(*, range_header: str | None, if_range: str | None, length: int, etag: str) -> Selection:
     """Choose the bytes that a GET asks for. Never raises, whatever the client wrote.
 
-    ``range_header`` and ``if_range`` are field values as received, None when absent; ``length`` is
-    the size in bytes; ``etag`` is the current strong entity tag with its quotes.
+    `range_header` and `if_range` are field values as received, None when absent; `length` is
+    the size in bytes; `etag` is the current strong entity tag with its quotes.
     """
     whole = Selection(Kind.WHOLE, 0, length, length)
     if range_header is None or not _unchanged(if_range, etag):
@@ -82,7 +82,7 @@ def select(*, range_header: str | None, if_range: str | None, length: int, etag:
 
 
 def _unchanged(if_range: str | None, etag: str) -> bool:
-    """Whether ``If-Range`` allows the range: strong comparison (RFC 9110 section 8.8.3.2)."""
+    """Whether `If-Range` allows the range: strong comparison (RFC 9110 section 8.8.3.2)."""
     if if_range is None:
         return True
     tag = if_range.strip(" \t")
@@ -92,7 +92,7 @@ def _unchanged(if_range: str | None, etag: str) -> bool:
 def _parse(header: str) -> list[tuple[int | None, int | None]] | None:
     """Read a ranges-specifier into (first, last) pairs, or None when it is not one of ours.
 
-    (a, b) is ``a-b``, (a, None) is ``a-``, (None, n) is the last n bytes.
+    (a, b) is `a-b`, (a, None) is `a-`, (None, n) is the last n bytes.
     """
     if len(header) > LONGEST_HEADER:
         return None
@@ -115,7 +115,7 @@ def _parse(header: str) -> list[tuple[int | None, int | None]] | None:
 
 
 def _position(digits: str) -> int | None:
-    """A position in bytes; a number beyond ``MOST_DIGITS`` digits becomes the largest we know."""
+    """A position in bytes; a number beyond `MOST_DIGITS` digits becomes the largest we know."""
     if not digits:
         return None
     significant = digits.lstrip("0") or "0"

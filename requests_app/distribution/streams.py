@@ -1,7 +1,7 @@
 """Turning stored files into bytes for a client, in bounded memory.
 
-One file is a ``FileSlice``, which a server can hand to the kernel (sendfile). An archive is a run of
-segments, sent in blocks of ``BLOCK`` bytes.
+One file is a `FileSlice`, which a server can hand to the kernel (sendfile). An archive is a run
+of segments, sent in blocks of `BLOCK` bytes.
 """
 
 import os
@@ -16,10 +16,10 @@ BLOCK: Final = 256 * 1024
 
 
 class FileSlice:
-    """The bytes ``[start, stop)`` of an open file, as a readable that knows its descriptor.
+    """The bytes `[start, stop)` of an open file, as a readable that knows its descriptor.
 
-    The descriptor stands at ``start``: a WSGI server that finds ``fileno`` sends from there, for as
-    many bytes as Content-Length says; any other reads and gets no byte beyond ``stop``.
+    The descriptor stands at `start`: a WSGI server that finds `fileno` sends from there, for as
+    many bytes as Content-Length says; any other reads and gets no byte beyond `stop`.
     """
 
     def __init__(self, stored: BinaryIO, start: int, stop: int) -> None:
@@ -32,7 +32,7 @@ class FileSlice:
         return self._stored.fileno()
 
     def read(self, size: int = -1) -> bytes:
-        """At most ``size`` bytes of what is left, empty at the end."""
+        """At most `size` bytes of what is left, empty at the end."""
         wanted = self._left if size < 0 else min(size, self._left)
         block = self._stored.read(wanted)
         if len(block) == 0 < wanted:
@@ -48,18 +48,15 @@ class FileSlice:
 def open_slice(storage: Storage, part: Slice) -> FileSlice:
     """Open one slice. Raises StorageError when the file is gone or has not its recorded size."""
     stored = storage.open(part.key)
-    try:
-        found = os.fstat(stored.fileno()).st_size
-        if found != part.size:
-            raise StorageError(f"{part.key!r} has {found} bytes where its record says {part.size}.")
+    found = os.fstat(stored.fileno()).st_size
+    if found == part.size:
         return FileSlice(stored, part.start, part.stop)
-    except BaseException:
-        stored.close()
-        raise
+    stored.close()
+    raise StorageError(f"{part.key!r} has {found} bytes where its record says {part.size}.")
 
 
 def stream(storage: Storage, segments: Iterable[Segment]) -> Iterator[bytes]:
-    """The bytes of ``segments`` in blocks of about ``BLOCK`` bytes; many small ones share a block.
+    """The bytes of `segments` in blocks of about `BLOCK` bytes; many small ones share a block.
 
     Raises StorageError in the middle when a file is not what its record says: a broken connection
     tells a client the truth, while other bytes under the promised length would not.

@@ -36,7 +36,7 @@ def test_a_key_that_is_taken_keeps_its_content_and_leaves_no_draft(store, root):
         store.put("d/1.0/clips/a.mp4", io.BytesIO(b"other"))
     with store.open("d/1.0/clips/a.mp4") as stored:
         assert stored.read() == b"content"
-    assert os.listdir(root / "d/1.0/clips") == ["a.mp4"]
+    assert [entry.name for entry in (root / "d/1.0/clips").iterdir()] == ["a.mp4"]
 
 
 def test_a_source_that_breaks_leaves_nothing(store, root):
@@ -46,7 +46,7 @@ def test_a_source_that_breaks_leaves_nothing(store, root):
 
     with pytest.raises(RuntimeError, match="broke"):
         store.put("d/1.0/clips/b.mp4", Broken())
-    assert os.listdir(root / "d/1.0/clips") == ["a.mp4"]
+    assert [entry.name for entry in (root / "d/1.0/clips").iterdir()] == ["a.mp4"]
 
 
 @pytest.mark.parametrize(

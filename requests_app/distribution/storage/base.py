@@ -10,7 +10,7 @@ class StorageError(PortalError):
 
 
 class Storage(Protocol):
-    """Immutable files under keys such as ``cmed/1.0/clips/0001.mp4``."""
+    """Immutable files under keys such as `cmed/1.0/clips/0001.mp4`."""
 
     def open(self, key: str) -> BinaryIO:
         """The file for reading, unbuffered and at its first byte; the caller closes it.
@@ -25,7 +25,7 @@ class Storage(Protocol):
         """Whether there is a file under the key. Raises StorageError for a key it refuses."""
 
     def put(self, key: str, source: BinaryIO) -> int:
-        """Store what ``source`` holds and return its bytes; nothing is visible until all is there.
+        """Store what `source` holds and return its bytes; nothing is visible until all is there.
 
         Raises StorageError when the key is taken: a published file never changes.
         """

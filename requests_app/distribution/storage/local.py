@@ -23,28 +23,28 @@ _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLO
 
 
 class LocalStorage:
-    """A store below ``root``; see the Storage protocol. The root itself may be a link."""
+    """A store below `root`; see the Storage protocol. The root itself may be a link."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def open(self, key: str) -> BinaryIO:
-        """The file under ``key``, unbuffered, at its first byte."""
+        """The file under `key`, unbuffered, at its first byte."""
         *folders, name = _steps(key)
         with self._folder(folders, key) as folder, _translated(key):
             descriptor = os.open(name, _READ, dir_fd=folder)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise StorageError(f"{key!r} is not a plain file in the store.")
-        return cast(BinaryIO, os.fdopen(descriptor, "rb", buffering=0))
+        return cast("BinaryIO", os.fdopen(descriptor, "rb", buffering=0))
 
     def size(self, key: str) -> int:
-        """Bytes of the file under ``key``."""
+        """Bytes of the file under `key`."""
         with self.open(key) as stored:
             return os.fstat(stored.fileno()).st_size
 
     def exists(self, key: str) -> bool:
-        """Whether there is a plain file under ``key``."""
+        """Whether there is a plain file under `key`."""
         _steps(key)
         try:
             self.size(key)
@@ -98,7 +98,7 @@ def _steps(key: str) -> list[str]:
 
 
 def _create(name: str, folder: int) -> BinaryIO:
-    return cast(BinaryIO, os.fdopen(os.open(name, _CREATE, 0o640, dir_fd=folder), "wb"))
+    return cast("BinaryIO", os.fdopen(os.open(name, _CREATE, 0o640, dir_fd=folder), "wb"))
 
 
 @contextmanager
