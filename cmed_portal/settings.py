@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import dj_database_url
 
+from cmed_portal.embedded.sockets import redis_url
 from cmed_portal.env import EnvError, env, key_or_create, stop
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -20,11 +21,11 @@ try:
     VAR_DIR = env.path("VAR_DIR", BASE_DIR / "var").absolute()
     DEBUG = env.bool("DEBUG", False)
     BASE_URL = env.str("BASE_URL", "http://127.0.0.1:8000" if EMBEDDED else "").rstrip("/")
-    ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [])
+    ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])
     SECRET_KEY = env.str("SECRET_KEY", "")
-    SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", [])
+    SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
     DATABASE_URL = env.str("DATABASE_URL", "")
-    REDIS_URL = env.str("REDIS_URL", f"unix://{VAR_DIR}/run/redis.sock" if EMBEDDED else "")
+    REDIS_URL = env.str("REDIS_URL", redis_url(VAR_DIR) if EMBEDDED else "")
     FILES_DIR = env.path("FILES_DIR", VAR_DIR / "files").absolute()
     TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
     EMAIL_HOST = env.str("EMAIL_HOST", "")
@@ -120,7 +121,7 @@ else:
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": VAR_DIR / "portal.sqlite3",
+            "NAME": str(VAR_DIR / "portal.sqlite3"),
             "CONN_MAX_AGE": None,
             "OPTIONS": {
                 # Writers queue at BEGIN instead of failing half-way; FULL because an entry that

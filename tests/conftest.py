@@ -4,6 +4,7 @@ from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import TransactionTestCase
 
+import requests_app.tasks  # noqa: F401 - eager tasks must be known by name
 from requests_app.audit import guard
 from requests_app.audit.guarded import GUARDED
 from requests_app.requests.permissions import GROUPS

@@ -23,6 +23,6 @@ class MailFolderBackend(BaseEmailBackend):
             kind = re.sub(r"[^a-z0-9_]", "", str(mime.get("X-Portal-Message", "mail")))
             name = f"{kind}-{identifier}.eml"
             draft = folder / f".{name}.{os.getpid()}.{datetime.now(UTC).timestamp()}"
-            draft.write_bytes(mime.as_bytes(linesep="\r\n"))
+            draft.write_bytes(mime.as_bytes())
             draft.replace(folder / name)
         return len(email_messages)

@@ -26,19 +26,24 @@ def missing(access_request: AccessRequest) -> dict[str, list[str]]:
     }
     if access_request.is_student and not access_request.supervisor.strip():
         gaps["supervisor"] = ["Name the person who supervises you."]
-    if access_request.ethics == AccessRequest.Ethics.APPROVED:
-        if not access_request.ethics_reference.strip():
-            gaps["ethics_reference"] = ["Give the reference number of the approval."]
-        if access_request.ethics_document is None:
-            gaps["ethics_document"] = ["Upload the approval as a PDF."]
-    if access_request.ethics == AccessRequest.Ethics.NOT_NEEDED:
-        if not access_request.ethics_reason.strip():
-            gaps["ethics_reason"] = ["Say why no ethics approval is needed."]
+    gaps |= _missing_ethics(access_request)
     if unticked := statement_ids(access_request) - set(access_request.statements):
         gaps["statements"] = [
             f"Tick every statement: {len(unticked)} of them "
             f"{'is' if len(unticked) == 1 else 'are'} still open."
         ]
+    return gaps
+
+
+def _missing_ethics(access_request: AccessRequest) -> dict[str, list[str]]:
+    gaps = {}
+    if access_request.ethics == AccessRequest.Ethics.APPROVED:
+        if not access_request.ethics_reference.strip():
+            gaps["ethics_reference"] = ["Give the reference number of the approval."]
+        if access_request.ethics_document is None:
+            gaps["ethics_document"] = ["Upload the approval as a PDF."]
+    elif access_request.ethics and not access_request.ethics_reason.strip():
+        gaps["ethics_reason"] = ["Say why no ethics approval is needed."]
     return gaps
 
 

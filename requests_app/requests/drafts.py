@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
@@ -55,7 +56,7 @@ def start(*, dataset: Dataset, by: User) -> AccessRequest:
 @transaction.atomic
 def save(
     *,
-    access_request_id: object,
+    access_request_id: UUID | str,
     by: User,
     revision: int,
     answers: Mapping[str, Any],

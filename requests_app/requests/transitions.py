@@ -1,6 +1,7 @@
 """The only writer of an access request's state."""
 
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -22,7 +23,7 @@ ENTRY_KINDS: dict[Verb, str] = {
 }
 
 
-def lock(access_request_id: object, verb: Verb, by: User) -> AccessRequest:
+def lock(access_request_id: UUID | str, verb: Verb, by: User) -> AccessRequest:
     """Returns the request with its row locked, if `by` may do `verb` to it and its state allows it.
 
     Must run inside a transaction. Raises NotFound, Refused, or Conflict when the state has moved

@@ -1,5 +1,7 @@
 """What may be seen: which requests exist for whom."""
 
+from uuid import UUID
+
 from django.db.models import Q, QuerySet
 
 from requests_app.errors import NotFound
@@ -14,7 +16,7 @@ def own(user: User) -> QuerySet[AccessRequest]:
     return AccessRequest.objects.filter(applicant=user)
 
 
-def own_or_404(user: User, access_request_id: object) -> AccessRequest:
+def own_or_404(user: User, access_request_id: UUID | str) -> AccessRequest:
     """Returns one of the applicant's own requests; NotFound for anybody else's."""
     found = own(user).select_related("dataset").filter(pk=access_request_id).first()
     if found is None:
