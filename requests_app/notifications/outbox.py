@@ -34,7 +34,7 @@ def post(
     attachments: Sequence[Attachment] = (),
     trail: str = "",
 ) -> Message:
-    """Renders `templates/emails/<name>/` for `to` and writes the message in the caller's transaction.
+    """Renders `templates/emails/<name>/` for `to`; writes it in the caller's transaction.
 
     Returns the row; queues its delivery on commit. `trail` files the later "sent" entry under a
     request's story. A subject is one line whatever the context holds.
@@ -60,7 +60,7 @@ def post(
 
 
 def as_email(message: Message) -> EmailMultiAlternatives:
-    """Returns the message ready to send. Its Message-ID is the row's id, so a copy is recognisable."""
+    """Returns the message ready to send; its Message-ID is the row's id: a copy is recognisable."""
     content = json.loads(_cipher().decrypt(bytes(message.payload)))
     host = conf.base_url().split("//")[-1].split(":")[0]
     email = EmailMultiAlternatives(
