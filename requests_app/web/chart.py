@@ -84,9 +84,9 @@ def class_chart(card: Card) -> Chart:
 
 
 def share(part: int, whole: int) -> str:
-    """``part`` of ``whole`` in per cent with one decimal, two when it is below one per cent."""
+    """``part`` of ``whole`` in per cent with one decimal, never rounded down to nothing."""
     percent = 100 * part / whole
-    return f"{percent:.2f} %" if percent < 1 else f"{percent:.1f} %"
+    return "<0.1%" if 0 < percent < 0.05 else f"{percent:.1f}%"
 
 
 def _decades(counts: Sequence[int]) -> tuple[int, int]:
