@@ -96,7 +96,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One dataset in full. ``year`` is the year of the citation; ``daa`` names the agreement text."""
+    """One dataset in full. ``year`` is the citation's; ``daa`` names the text of the agreement."""
 
     slug: str
     title: str
@@ -192,21 +192,20 @@ def _sums(card: Card) -> Iterable[str]:
 
 
 def _misspelt(card: Card) -> Iterable[str]:
-    checks: list[tuple[str, str, re.Pattern[str], str]] = [
-        ("slug", card.slug, _KEY, "small letters, digits and single hyphens"),
-        ("daa", card.daa, _KEY, "small letters, digits and single hyphens"),
-        ("language", card.language, _LANGUAGE, "a language tag such as “en”"),
-        ("citation.doi", card.citation.doi, _DOI, "a bare DOI such as “10.1234/name”"),
-        ("citation.url", card.citation.url, _URL, "an https address"),
-        ("contact.email", card.contact.email, _EMAIL, "an e-mail address"),
+    key = (_KEY, "small letters, digits and single hyphens")
+    colour = (_COLOUR, "a colour such as “#1f6feb”")
+    checks: list[tuple[str, str, tuple[re.Pattern[str], str]]] = [
+        ("slug", card.slug, key),
+        ("daa", card.daa, key),
+        ("language", card.language, (_LANGUAGE, "a language tag such as “en”")),
+        ("citation.doi", card.citation.doi, (_DOI, "a bare DOI such as “10.1234/name”")),
+        ("citation.url", card.citation.url, (_URL, "an https address")),
+        ("contact.email", card.contact.email, (_EMAIL, "an e-mail address")),
+        *(("classes.key", c.key, key) for c in card.classes),
+        *(("classes.colour", c.colour, colour) for c in card.classes if c.colour is not None),
+        *(("compliance.id", s.id, key) for s in card.compliance),
     ]
-    for c in card.classes:
-        checks.append(("classes.key", c.key, _KEY, "small letters, digits and single hyphens"))
-        if c.colour is not None:
-            checks.append(("classes.colour", c.colour, _COLOUR, "a colour such as “#1f6feb”"))
-    for s in card.compliance:
-        checks.append(("compliance.id", s.id, _KEY, "small letters, digits and single hyphens"))
-    for field, value, pattern, wanted in checks:
+    for field, value, (pattern, wanted) in checks:
         if not pattern.fullmatch(value):
             yield f"“{field}” is “{value}”; {wanted} is expected."
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 BLOCK = 1 << 20
@@ -21,22 +19,35 @@ class Digests:
     crc32: int
 
 
-def digest(source: BinaryIO, *, copy_to: Callable[[bytes], object] | None = None) -> Digests:
-    """Read ``source`` to its end; every block also goes to ``copy_to``.
+class DigestingReader:
+    """Reads on behalf of a copier and digests what passes through.
 
-    What is copied is therefore exactly what was hashed, even if the file changes meanwhile.
+    What was copied is therefore exactly what was digested, even if the file changes meanwhile.
     """
-    size, crc, sha = 0, 0, hashlib.sha256()
-    while block := source.read(BLOCK):
-        size += len(block)
-        crc = zlib.crc32(block, crc)
-        sha.update(block)
-        if copy_to is not None:
-            copy_to(block)
-    return Digests(size, sha.hexdigest(), crc)
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+        self._sha256 = hashlib.sha256()
+        self._size = 0
+        self._crc32 = 0
+
+    def read(self, size: int = BLOCK, /) -> bytes:
+        """The next bytes of the source, at most ``size``; nothing at its end."""
+        block = self._source.read(size)
+        self._size += len(block)
+        self._crc32 = zlib.crc32(block, self._crc32)
+        self._sha256.update(block)
+        return block
+
+    @property
+    def digests(self) -> Digests:
+        """The digests of all that was read so far."""
+        return Digests(self._size, self._sha256.hexdigest(), self._crc32)
 
 
-def digest_file(path: Path) -> Digests:
-    """The digests of the file at ``path``; raises ``OSError`` when it cannot be read."""
-    with path.open("rb", buffering=0) as source:
-        return digest(source)
+def digest(source: BinaryIO) -> Digests:
+    """Read ``source`` from where it stands to its end, in big blocks."""
+    reader = DigestingReader(source)
+    while reader.read(BLOCK):
+        pass
+    return reader.digests

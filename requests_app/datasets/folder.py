@@ -15,7 +15,7 @@ from requests_app.errors import Invalid
 LABELS_FILE = "labels.csv"
 README_FILE = "README.txt"
 LABEL_COLUMNS = ("path", "label", "participant_code")
-LONGEST_PATH = 400
+LONGEST_PATH = 300
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=-]{0,199}")
 _PARTICIPANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")

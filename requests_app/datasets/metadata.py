@@ -6,7 +6,7 @@ itself, because there is none without a grant.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -60,7 +60,7 @@ class ReleaseFacts:
     """What a description says about the newest release."""
 
     version: str
-    published: datetime.date
+    published: dt.date
     is_synthetic: bool
 
 

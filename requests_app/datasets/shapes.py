@@ -28,9 +28,11 @@ def fill(shape: type[Shape], table: Mapping[str, Any], faults: list[str]) -> Sha
 def _fill(shape: type[Any], table: Mapping[str, Any], where: str, faults: list[str]) -> Any:
     hints = get_type_hints(shape)
     fields = {f.name: f for f in dataclasses.fields(shape)}
-    for key in table:
-        if key not in fields:
-            faults.append(f"“{where}{key}” is not a field of the card; remove it or correct it.")
+    faults.extend(
+        f"“{where}{key}” is not a field of the card; remove it or correct it."
+        for key in table
+        if key not in fields
+    )
     values: dict[str, Any] = {}
     for name, field in fields.items():
         if name in table:
@@ -49,20 +51,26 @@ def _value(hint: Any, value: Any, where: str, faults: list[str]) -> Any:
     if get_origin(hint) is tuple:
         return _values(get_args(hint)[0], value, where, faults)
     if dataclasses.is_dataclass(hint):
-        if isinstance(value, Mapping):
-            return _fill(hint, value, f"{where}.", faults)  # type: ignore[arg-type]
-        faults.append(f"“{where}” must be a table.")
-        return _SKIP
+        return _table(hint, value, where, faults)
+    return _scalar(hint, value, where, faults)
+
+
+def _table(shape: Any, value: Any, where: str, faults: list[str]) -> Any:
+    if isinstance(value, Mapping):
+        return _fill(shape, value, f"{where}.", faults)
+    faults.append(f"“{where}” must be a table.")
+    return _SKIP
+
+
+def _scalar(kind: type, value: Any, where: str, faults: list[str]) -> Any:
     # bool is a subclass of int, so compare the type itself: `count = true` is a mistake.
-    if type(value) is not hint:
-        faults.append(f"“{where}” must be {_WORDS[hint]}.")
+    if type(value) is not kind:
+        faults.append(f"“{where}” must be {_WORDS[kind]}.")
         return _SKIP
-    if isinstance(value, str):
-        value = value.strip()
-        if not value:
-            faults.append(f"“{where}” is empty; write it or remove it.")
-            return _SKIP
-    return value
+    if isinstance(value, str) and not value.strip():
+        faults.append(f"“{where}” is empty; write it or remove it.")
+        return _SKIP
+    return value.strip() if isinstance(value, str) else value
 
 
 def _values(hint: Any, value: Any, where: str, faults: list[str]) -> Any:

@@ -53,19 +53,20 @@ def leaf(t: float) -> Points:
 # group: (shape, colour, outline only, points at t, centre offset at t, size at t)
 Motion = Callable[[float], tuple[float, float, float]]
 SHAPES: dict[str, tuple[str, bool, Callable[[float], Points], Motion]] = {
-    "1-triangle": ("#b3261e", False, lambda t: polygon(3), lambda t: (26 * wave(6 * t), 0, 24)),
+    "1-triangle": ("#b3261e", False, lambda _: polygon(3), lambda t: (26 * wave(6 * t), 0, 24)),
     "2-leaf": ("#4f6f1f", False, leaf, lambda t: (18 * wave(t), 4 * wave(3 * t), 22)),
     "3-diamond": (
-        "#5b3a8c", False, lambda t: polygon(4), lambda t: (3 * wave(9 * t), 0, 26 - 12 * t)
+        "#5b3a8c", False, lambda _: polygon(4), lambda t: (3 * wave(9 * t), 0, 26 - 12 * t)
     ),
-    "4-drop": ("#1f5a96", False, lambda t: drop(), lambda t: (0, -22 + 40 * t, 17)),
+    "4-drop": ("#1f5a96", False, lambda _: drop(), lambda t: (0, -22 + 40 * t, 17)),
     "5-sun": (
         "#e39a12", False, lambda t: polygon(24, 0.22, t),
         lambda t: (50 * t - 25, -18 * abs(wave(1.5 * t)) + 8, 21),
     ),
-    "6-ring": ("#0b7a75", True, lambda t: polygon(40), lambda t: (0, 0, 6 + 30 * t)),
+    "6-ring": ("#0b7a75", True, lambda _: polygon(40), lambda t: (0, 0, 6 + 30 * t)),
     "7-square": (
-        "#5f6673", False, lambda t: polygon(4, turn=math.pi / 4), lambda t: (14 * wave(t / 2), 0, 24)
+        "#5f6673", False, lambda _: polygon(4, turn=math.pi / 4),
+        lambda t: (14 * wave(t / 2), 0, 24),
     ),
 }  # fmt: skip
 # letter: (frames, frames a second, slant of the path, background)
@@ -116,7 +117,7 @@ def draw(group: str, letter: str) -> Path:
         " -bsf:v filter_units=remove_types=6 -movflags +faststart"
     )
     raw = b"".join(frame(group, letter, i / (frames - 1)).tobytes() for i in range(frames))
-    subprocess.run([*command.split(), str(target)], input=raw, check=True)
+    subprocess.run([*command.split(), str(target)], input=raw, check=True)  # noqa: S603 - our own words
     return target
 
 
@@ -125,4 +126,4 @@ if __name__ == "__main__":
     for each in SHAPES:
         for variant in VARIANTS:
             made = draw(each, variant)
-            print(f"{made.name}: {made.stat().st_size} bytes")
+            print(f"{made.name}: {made.stat().st_size} bytes")  # noqa: T201 - a tool by hand
