@@ -1,0 +1,54 @@
+# Every command of the project. Each prepares what it needs, so none has to be typed first.
+#   PORT=8001 make run          another port          make test ARGS="tests/audit -k seal"   some tests
+#   CMED_HOST=0.0.0.0 make run  for other machines    make bench ONLY=name                   one benchmark
+
+PYTHON ?= python3
+PREPARE = $(PYTHON) cmed_portal/embedded/bootstrap.py
+.DEFAULT_GOAL := help
+
+# The production settings that `check --deploy` looks at: made up, complete, and never used to serve.
+PRODUCTION = CMED_SHAPE=production CMED_BASE_URL=https://portal.example \
+  CMED_SECRET_KEY=$$(.venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(64))') \
+  CMED_DATABASE_URL=postgres://portal@database.example/portal \
+  CMED_REDIS_URL=redis://redis.example:6379 CMED_EMAIL_HOST=mail.example
+
+.PHONY: help run test e2e demo check bench format clean
+
+help:
+	@echo 'make run     start the portal with the demo data     make check   format, lint, types, imports, ...'
+	@echo 'make test    all tests but those in a browser        make e2e     the tests in a real browser'
+	@echo 'make demo    the main job once, over HTTP            make bench   benchmarks'
+	@echo 'make format  put the code in its form                make clean   remove var/, after asking'
+
+run:
+	@export CMED_PORT="$${PORT:-8000}" && exec $(PREPARE) -- -m cmed_portal.embedded
+
+test:
+	@$(PREPARE) --dev -- -m pytest -n 2 -m 'not browser' --cov $(ARGS)
+
+e2e:
+	@$(PREPARE) --dev --browser -- -m pytest -m browser $(ARGS)
+
+demo:
+	@exec $(PREPARE) --dev -- tests/e2e/demo.py $(ARGS)
+
+check:
+	@$(PREPARE) --dev
+	.venv/bin/python -m ruff format --check .
+	.venv/bin/python -m ruff check .
+	.venv/bin/python -m mypy
+	.venv/bin/lint-imports
+	.venv/bin/python manage.py makemigrations --check --dry-run
+	$(PRODUCTION) .venv/bin/python manage.py check --deploy --fail-level WARNING
+	.venv/bin/python -m djlint templates --lint --quiet
+
+bench:
+	@$(PREPARE) --dev -- -m bench $(ONLY)
+
+format:
+	@$(PREPARE) --dev
+	.venv/bin/python -m ruff format .
+	.venv/bin/python -m ruff check --fix .
+
+clean:
+	@$(PYTHON) cmed_portal/embedded/clean.py

@@ -1,0 +1,64 @@
+"""What has to be done before the portal serves: one start of Django for all of it.
+
+Each step looks first whether it is done, for a second start has five seconds in all.
+"""
+
+import hashlib
+import sys
+import traceback
+from pathlib import Path
+
+import django
+from django.conf import settings
+from django.core.management import call_command
+
+
+def main() -> int:
+    """Migrate, collect static files, load the demo once. Returns an exit code."""
+    try:
+        django.setup()
+        migrate()
+        collect_static_files()
+        call_command("seed_demo")
+    except Exception:  # noqa: BLE001 - whatever it was, the log keeps it and a person gets a sentence
+        log = Path(settings.VAR_DIR) / "log" / "prepare.log"
+        log.write_text(traceback.format_exc())
+        return 1
+    return 0
+
+
+def migrate() -> None:
+    """Bring the database up to the code's migrations, if it is not there."""
+    from django.db import connection  # noqa: PLC0415 - needs a set-up Django
+    from django.db.migrations.executor import MigrationExecutor  # noqa: PLC0415 - same
+
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        call_command("migrate", verbosity=0, interactive=False)
+
+
+def collect_static_files() -> None:
+    """Collect, hash and compress the static files, unless the very same ones were last time."""
+    stamp = Path(settings.STATIC_ROOT) / ".collected-from"
+    sources = static_sources()
+    if stamp.exists() and stamp.read_text() == sources:
+        return
+    stamp.unlink(missing_ok=True)
+    call_command("collectstatic", verbosity=0, interactive=False)
+    stamp.write_text(sources)
+
+
+def static_sources() -> str:
+    """SHA-256 over each static file's path, size and time of change, and what processes them."""
+    from django.contrib.staticfiles.finders import get_finders  # noqa: PLC0415 - needs settings
+
+    digest = hashlib.sha256(repr((django.VERSION, settings.STORAGES["staticfiles"])).encode())
+    for finder in get_finders():
+        for name, storage in finder.list([]):
+            found = Path(storage.path(name)).stat()
+            digest.update(repr((name, found.st_size, found.st_mtime_ns)).encode())
+    return digest.hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
