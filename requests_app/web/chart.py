@@ -1,9 +1,9 @@
-"""Where the marks of the class chart go: counts turned into positions, in per cent of its width.
+"""Where the marks of the class chart go: counts turned into positions across its width.
 
-The counts of one dataset may span three powers of ten, so the dots stand on a logarithmic scale with
-labelled ticks; a position reads truly there, a bar's length would not. The split into emotion and no
-emotion is a bar, on a linear scale. Positions are text (``"41.37%"``) because a template would write a
-number with the separator of the reader's language.
+The counts of one dataset may span three powers of ten, so the dots stand on a logarithmic scale
+with labelled ticks; a position reads truly there, a bar's length would not. The split into emotion
+and no emotion is a bar, on a linear scale. Positions are text (``"41.37%"``) because a template
+would write a number with the separator of the reader's language.
 """
 
 from __future__ import annotations
