@@ -1,14 +1,19 @@
 """Settings of the test suite: the product's own, with nothing outside the process."""
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 _scratch = Path(tempfile.mkdtemp(prefix="portal-tests-"))
+atexit.register(shutil.rmtree, _scratch, ignore_errors=True)
 os.environ["CMED_VAR_DIR"] = str(_scratch)
 os.environ["CMED_SECRET_KEY"] = "tests-only-tests-only-tests-only-tests-only-tests-only"
-for _name in ("CMED_SHAPE", "CMED_BASE_URL", "CMED_FILES_DIR", "CMED_REDIS_URL"):
-    os.environ.pop(_name, None)
+for _name in ("SHAPE", "BASE_URL", "FILES_DIR", "REDIS_URL", "DATABASE_URL", "EMAIL_HOST"):
+    os.environ.pop(f"CMED_{_name}", None)
+if "CMED_TEST_DATABASE_URL" in os.environ:  # set by the plugin tests.on_postgres
+    os.environ["CMED_DATABASE_URL"] = os.environ["CMED_TEST_DATABASE_URL"]
 
 from cmed_portal.settings import *  # noqa: E402, F403 - the environment must be set first
 

