@@ -1,11 +1,13 @@
 """Every message the portal sends: one function each, all through the outbox."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any, TypedDict, Unpack
 
 from requests_app.notifications.models import Message
 from requests_app.notifications.outbox import Attachment, post
 
-__all__ = ["Attachment", "Message", "post"]
+__all__ = ["Attachment", "Letter", "Message", "post"]
 
 
 def download_link(
@@ -66,3 +68,101 @@ def email_changed(*, to: str, new_email: str, at: datetime) -> Message:
 
 def _minutes(span: timedelta) -> int:
     return int(span.total_seconds() // 60)
+
+
+class Letter(TypedDict):
+    """What every message about one request needs. `path` leads to the request, from the root."""
+
+    to: str
+    full_name: str
+    dataset_title: str
+    research_title: str
+    reason: str
+    path: str
+    trail: str
+
+
+def request_approved(*, days: int, **letter: Unpack[Letter]) -> Message:
+    """To the applicant: approved, and why. The link follows in a message of its own."""
+    return _about_request("request_approved", letter, days=days)
+
+
+def request_returned(**letter: Unpack[Letter]) -> Message:
+    """To the applicant: what to change before signing again."""
+    return _about_request("request_returned", letter)
+
+
+def request_rejected(**letter: Unpack[Letter]) -> Message:
+    """To the applicant: not approved, and why."""
+    return _about_request("request_rejected", letter)
+
+
+def request_withdrawn(*, had_access: bool, **letter: Unpack[Letter]) -> Message:
+    """To the applicant, as a receipt; `reason` may be empty."""
+    return _about_request("request_withdrawn", letter, had_access=had_access)
+
+
+def request_withdrawn_notice(
+    *, applicant_name: str, institution: str, had_access: bool, **letter: Unpack[Letter]
+) -> Message:
+    """To a maintainer: an applicant has withdrawn. `path` leads to the review page."""
+    return _about_request(
+        "request_withdrawn_notice",
+        letter,
+        applicant_name=applicant_name,
+        institution=institution,
+        had_access=had_access,
+    )
+
+
+def grant_revoked(**letter: Unpack[Letter]) -> Message:
+    """To the holder of a grant: it has ended, why, and what the agreement asks of them now."""
+    return _about_request("grant_revoked", letter)
+
+
+def _about_request(name: str, letter: Letter, **more: object) -> Message:
+    context = {**letter, **more}
+    return post(name=name, to=letter["to"], context=context, trail=letter["trail"])
+
+
+def agreement_signed(
+    *,
+    to: str,
+    full_name: str,
+    dataset_title: str,
+    number: str,
+    request_url: str,
+    pdf: Attachment,
+    trail: str,
+) -> Message:
+    """To whoever signed: their copy of the agreement `number`, and what happens next."""
+    context = {
+        "full_name": full_name,
+        "dataset_title": dataset_title,
+        "number": number,
+        "request_url": request_url,
+    }
+    return post(name="agreement_signed", to=to, context=context, attachments=[pdf], trail=trail)
+
+
+def request_submitted(
+    *,
+    to: str,
+    answers: Mapping[str, Any],
+    number: str,
+    signed_at: datetime,
+    review_url: str,
+    pdf: Attachment,
+    trail: str,
+) -> Message:
+    """To a maintainer: a request was signed and waits for a decision; with its agreement.
+
+    `answers` are the agreement's values, by placeholder.
+    """
+    context = {
+        "answers": answers,
+        "number": number,
+        "signed_at": signed_at,
+        "review_url": review_url,
+    }
+    return post(name="request_submitted", to=to, context=context, attachments=[pdf], trail=trail)

@@ -1,0 +1,92 @@
+"""The evidence of one signature: what shows later who signed what, when and how.
+
+The applicant's is a simple electronic signature (eIDAS art. 25(1); ESIGN and UETA; Electronic
+Transactions Act 1999 (Cth) s 10), so it stands on these facts and not on cryptography. They are
+stored with the signed agreement, printed on its certificate page and embedded in the document.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Affirmed:
+    """One affirmation as it was made: its key and words in the text version, and when (UTC)."""
+
+    key: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything recorded when an agreement is signed. Instants are aware and in UTC.
+
+    Digests are SHA-256 in hexadecimal: of the text version, of the canonical answers (RFC 8785),
+    and of both together as they were shown. `method` says how the applicant logged in again,
+    `paper` the page size of the document, A4 or Letter.
+    """
+
+    number: str
+    dataset: str
+    text_number: int
+    text_sha256: str
+    answers_sha256: str
+    shown_sha256: str
+    typed_name: str
+    position: str
+    institution: str
+    account: str
+    email: str
+    email_verified_at: datetime | None
+    reauthenticated_at: datetime
+    method: str
+    electronic_consent: Affirmed
+    affirmations: tuple[Affirmed, ...]
+    signed_at: datetime
+    ip_address: str
+    user_agent: str
+    locale: str
+    paper: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the evidence as JSON types; `from_json` is its inverse. Seconds precision."""
+        plain = {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
+        return {**plain, "whole_text_shown": True, "signature": "simple electronic signature"}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Evidence":
+        """Returns the evidence that `as_json` made `stored` from."""
+        values = {name: stored[name] for name in cls.__dataclass_fields__}
+        for name in ("email_verified_at", "reauthenticated_at", "signed_at"):
+            values[name] = parse_instant(values[name]) if values[name] else None
+        values["electronic_consent"] = _affirmed(values["electronic_consent"])
+        values["affirmations"] = tuple(_affirmed(entry) for entry in values["affirmations"])
+        return cls(**values)
+
+
+def format_instant(instant: datetime) -> str:
+    """Returns an instant as RFC 3339 in UTC to the second, such as `2026-01-31T09:30:00Z`."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_instant(text: str) -> datetime:
+    """Returns the aware instant that `format_instant` wrote."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+
+
+def _plain(value: object) -> object:
+    match value:
+        case datetime():
+            return format_instant(value)
+        case Affirmed():
+            return {"at": format_instant(value.at), "key": value.key, "text": value.text}
+        case tuple():
+            return [_plain(entry) for entry in value]
+    return value
+
+
+def _affirmed(stored: Mapping[str, str]) -> Affirmed:
+    return Affirmed(stored["key"], stored["text"], parse_instant(stored["at"]))

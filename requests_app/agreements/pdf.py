@@ -1,0 +1,88 @@
+"""The signed agreement as a PDF/A-3b document.
+
+Nothing the document contains can reach a network or a file: style is inline, there are no images,
+and the fetcher given to WeasyPrint refuses every address and stops the rendering, because only a
+mistake in our own template could ask for one. The same input gives the same bytes on one machine,
+so a document that is rendered twice is not two documents.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Final
+
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+from django.utils.safestring import SafeString, mark_safe
+from weasyprint import HTML, Attachment
+from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
+
+from requests_app.agreements.answers import Answers
+from requests_app.agreements.evidence import Evidence
+from requests_app.agreements.filling import fill
+from requests_app.agreements.wording import Wording, read_wording, text_sha256
+from requests_app.audit.canonical import canonical
+from requests_app.errors import Misconfigured
+
+_TEMPLATE: Final = "agreements/document.html"
+_EVIDENCE_FILE: Final = "evidence.json"
+
+
+@dataclass(frozen=True)
+class AgreementDocumentInput:
+    """What a document is made of: the text version signed, its answers, and the evidence.
+
+    `text` is the whole source of the version; `answers` as `answers.clean_answers` returns them.
+    """
+
+    text: str
+    answers: Answers
+    evidence: Evidence
+
+
+class _NoFetching(URLFetcher):
+    """Refuses every address, `data:` included, and stops the rendering."""
+
+    def fetch(self, url: str, headers: object = None) -> URLFetcherResponse:  # noqa: ARG002 - inherited signature
+        raise FatalURLFetchingError(f"The agreement asked for {url[:80]}")
+
+
+def render_pdf(document: AgreementDocumentInput) -> bytes:
+    """Returns the agreement as tagged PDF/A-3b, with the evidence embedded as canonical JSON.
+
+    Raises `Misconfigured` if the text is not the one that the evidence names, or if the template
+    asks for anything outside itself.
+    """
+    if text_sha256(document.text) != document.evidence.text_sha256:
+        raise Misconfigured("The text of this agreement is not the one that was signed.")
+    wording = read_wording(document.text)
+    page = HTML(string=_markup(document, wording), url_fetcher=_NoFetching())
+    try:
+        rendered: bytes = page.write_pdf(
+            pdf_variant="pdf/a-3b", pdf_tags=True, attachments=[_attachment(document.evidence)]
+        )
+    except FatalURLFetchingError as error:  # a BaseException, which nobody above would catch
+        raise Misconfigured(f"{error}; nothing outside the document may be fetched.") from error
+    return rendered
+
+
+def _markup(document: AgreementDocumentInput, wording: Wording) -> SafeString:
+    body = mark_safe(fill(wording, document.answers))  # noqa: S308  # fill() escapes every answer
+    context = {
+        "wording": wording,
+        "body": body,
+        "evidence": document.evidence,
+        "paper": "Letter" if document.evidence.paper == "Letter" else "A4",
+    }
+    with timezone.override(UTC), translation.override("en"):  # whatever the worker's settings
+        return render_to_string(_TEMPLATE, context)
+
+
+def _attachment(evidence: Evidence) -> Attachment:
+    return Attachment(
+        string=canonical(evidence.as_json()).decode(),
+        name=_EVIDENCE_FILE,
+        description="Evidence of signature, canonical JSON (RFC 8785)",
+        created=evidence.signed_at,
+        modified=evidence.signed_at,
+        relationship="Supplement",
+    )
