@@ -1,7 +1,21 @@
 """Finding work whose task was lost between commit and broker, and queueing it again."""
 
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import QuerySet
+
 from requests_app import queue
+from requests_app.agreements import documents
+from requests_app.distribution import links
 from requests_app.notifications import delivery
+
+# What waits -> (rows that want the work, the task that does it, the task's argument).
+WORK: dict[str, tuple[Callable[[], QuerySet[Any]], str, str]] = {
+    "agreements": (documents.waiting, "agreements.render_document", "agreement_id"),
+    "links": (links.grants_without_link, "distribution.issue_link", "grant_id"),
+    "messages": (delivery.waiting, "notifications.deliver", "message_id"),
+}
 
 
 def sweep() -> dict[str, int]:
@@ -9,8 +23,10 @@ def sweep() -> dict[str, int]:
 
     Safe at any time and as often as one likes: each task does its work once.
     """
-    found = {"messages": 0}
-    for message_id in delivery.waiting().values_list("pk", flat=True):
-        queue.enqueue("notifications.deliver", message_id=str(message_id))
-        found["messages"] += 1
+    found = {}
+    for name, (waiting, task, argument) in WORK.items():
+        identifiers = [str(pk) for pk in waiting().values_list("pk", flat=True)]
+        for identifier in identifiers:
+            queue.enqueue(task, **{argument: identifier})
+        found[name] = len(identifiers)
     return found
