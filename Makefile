@@ -21,7 +21,7 @@ help:
 	@echo 'make format  put the code in its form                make clean   remove var/, after asking'
 
 run:
-	@export CMED_PORT="$${PORT:-8000}" && exec $(PREPARE) -- -m cmed_portal.embedded
+	@export CMED_PORT="$${PORT:-$${CMED_PORT:-8000}}" && exec $(PREPARE) -- -m cmed_portal.embedded
 
 test:
 	@$(PREPARE) --dev -- -m pytest -n 2 -m 'not browser' --cov $(ARGS)
