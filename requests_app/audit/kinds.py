@@ -24,6 +24,9 @@ SIGNED_IN = "applicant:session:opened"
 SIGN_IN_FAILED = "visitor:session:refused"
 PASSWORD_CHANGED = "applicant:password:changed"  # noqa: S105 - a kind
 ACCOUNT_PSEUDONYMISED = "operator:account:pseudonymised"
+ROLES_CHANGED = "operator:account:roles_changed"
+MAINTAINERS_CHANGED = "operator:dataset:maintainers_changed"
+INSTITUTION_RULED = "operator:institution:ruled"
 INSTITUTIONS_LOADED = "operator:institutions:loaded"
 DATASET_LOADED = "operator:dataset:loaded"
 AGREEMENT_TEXT_LOADED = "operator:agreement_text:loaded"
@@ -39,6 +42,7 @@ REQUEST_REJECTED = "approver:request:rejected"
 REQUEST_WITHDRAWN = "applicant:request:withdrawn"
 GRANT_CREATED = "portal:grant:created"
 GRANT_REVOKED = "maintainer:grant:revoked"
+GRANT_GIVEN_UP = "applicant:grant:given_up"
 LINK_ISSUED = "portal:link:issued"
 LINK_RENEWED = "applicant:link:renewed"
 LINK_REVOKED = "maintainer:link:revoked"
@@ -56,7 +60,10 @@ KINDS: dict[str, Fields] = {
     SIGN_IN_FAILED: _fields("", "email"),
     PASSWORD_CHANGED: _fields("how"),
     ACCOUNT_PSEUDONYMISED: _fields("reason"),
-    INSTITUTIONS_LOADED: _fields("source sha256 added changed unchanged"),
+    ROLES_CHANGED: _fields("before after"),
+    MAINTAINERS_CHANGED: _fields("added removed"),
+    INSTITUTION_RULED: _fields("standing previous name"),
+    INSTITUTIONS_LOADED: _fields("source sha256 added changed unchanged kept skipped"),
     DATASET_LOADED: _fields("card_sha256 previous_sha256"),
     AGREEMENT_TEXT_LOADED: _fields("number sha256"),
     RELEASE_PUBLISHED: _fields("version files bytes manifest_sha256 synthetic"),
@@ -73,6 +80,7 @@ KINDS: dict[str, Fields] = {
     REQUEST_WITHDRAWN: _fields("from to", "reason"),
     GRANT_CREATED: _fields("dataset agreement starts_at ends_at"),
     GRANT_REVOKED: _fields("", "reason"),
+    GRANT_GIVEN_UP: _fields(),
     LINK_ISSUED: _fields("grant expires_at"),
     LINK_RENEWED: _fields("grant expires_at"),
     LINK_REVOKED: _fields("grant", "reason"),
