@@ -11,4 +11,7 @@ GUARDED: dict[str, tuple[str, ...]] = {
     "requests_app_agreementdocument": (UPDATE, DELETE),
     "requests_app_decision": (UPDATE, DELETE),
     "requests_app_ethicsdocument": (UPDATE, DELETE),
+    # A published release never changes: not its facts, and not one of its files.
+    "requests_app_release": (UPDATE, DELETE),
+    "requests_app_file": (UPDATE, DELETE),
 }

@@ -147,13 +147,24 @@ def read_card(path: Path) -> Card:
     Raises ``Invalid`` when the file cannot be read, is not TOML, or a fact in it is missing,
     unknown, misspelt or contradicts another; the message then holds a sentence for every fault.
     """
+    return parse_card(card_bytes(path), name=f"The card {path}")
+
+
+def card_bytes(path: Path) -> bytes:
+    """The bytes of the card file at ``path``; raises ``Invalid`` when it cannot be read."""
     try:
-        table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return Path(path).read_bytes()
     except OSError as error:
         raise Invalid(f"The card {path} cannot be read: {error.strerror}.") from error
+
+
+def parse_card(content: bytes, *, name: str = "The card") -> Card:
+    """Build and check a card from the bytes of its file; see ``read_card``."""
+    try:
+        table = tomllib.loads(content.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise Invalid(f"The card {path} is not a TOML file in UTF-8: {error}.") from error
-    return card_from(table, name=f"The card {path}")
+        raise Invalid(f"{name} is not a TOML file in UTF-8: {error}.") from error
+    return card_from(table, name=name)
 
 
 def card_from(table: Mapping[str, Any], *, name: str = "The card") -> Card:

@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -54,10 +55,11 @@ class DemoRelease:
 
 
 def write_demo_release(
-    folder: Path, card: Card, *, progress: Progress | None = None
+    folder: Path, card: Card, *, scale: float = 1.0, progress: Progress | None = None
 ) -> DemoRelease:
     """Write a synthetic release of ``card`` into the empty or missing ``folder``.
 
+    ``scale`` is the share of each class's clips to make (1 makes all, and never fewer than one).
     ``progress`` is called with the number of clips written and the number to write. Raises
     ``Conflict`` when the folder holds something already, and ``OSError`` when the disk is full.
     """
@@ -66,7 +68,7 @@ def write_demo_release(
     for clip_class in card.classes:
         (folder / "clips" / clip_class.key).mkdir(parents=True, exist_ok=True)
     bases: dict[Path, bytes] = {}
-    clips = list(demo_clips(card))
+    clips = list(demo_clips(card, scale=scale))
     size = 0
     for number, clip in enumerate(clips, 1):
         base = bases.setdefault(clip.base, b"") or clip.base.read_bytes()
@@ -74,19 +76,19 @@ def write_demo_release(
         size += (folder / clip.path).write_bytes(base + identity_box(card, clip))
         if progress is not None:
             progress(number, len(clips))
-    for name, text in ((LABELS_FILE, _labels(clips)), (README_FILE, _readme(card))):
+    for name, text in ((LABELS_FILE, _labels(clips)), (README_FILE, _readme(card, clips))):
         size += (folder / name).write_bytes(text.encode())
     return DemoRelease(folder, len(clips), size)
 
 
-def demo_clips(card: Card) -> Iterator[DemoClip]:
+def demo_clips(card: Card, *, scale: float = 1.0) -> Iterator[DemoClip]:
     """The synthetic clips of ``card``, class by class, numbered through."""
     groups = _base_groups()
     participants = max(1, min(PARTICIPANTS, card.totals.all // 4))
     number = 0
     for index, clip_class in enumerate(card.classes):
         group = groups[index % len(groups)]
-        for _ in range(clip_class.count):
+        for _ in range(max(1, round(clip_class.count * scale))):
             number += 1
             code = f"P{_participant(card, number, participants):03d}"
             clip_id = f"{card.slug.upper()}-{code}-{number:05d}"
@@ -121,15 +123,16 @@ def _labels(clips: Sequence[DemoClip]) -> str:
     return text.getvalue()
 
 
-def _readme(card: Card) -> str:
-    counts = "\n".join(f"  {c.name:<16}{c.count:>7,}" for c in card.classes)
+def _readme(card: Card, clips: Sequence[DemoClip]) -> str:
+    of_label = Counter(clip.label for clip in clips)
+    counts = "\n".join(f"  {c.name:<16}{of_label[c.key]:>7,}" for c in card.classes)
     return (
         f"SYNTHETIC DEMONSTRATION DATA\n\n"
         f"{card.title}\n\n"
         "Nothing in this release was recorded. The clips are drawn shapes that stand in for the\n"
         "real ones, so that the portal can be tried out. They show nobody; the participant codes\n"
         "belong to nobody; no result obtained with them means anything.\n\n"
-        f"{counts}\n  {'All':<16}{card.totals.all:>7,}\n\n"
+        f"{counts}\n  {'All':<16}{len(clips):>7,}\n\n"
         f"{LABELS_FILE} has one row for each clip: {', '.join(LABEL_COLUMNS)}.\n"
         "Each clip ends with an MP4 box of type uuid that names the clip and says that it is\n"
         "synthetic.\n"

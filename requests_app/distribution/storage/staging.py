@@ -1,0 +1,77 @@
+"""A folder beside the published files in which a release is put together, unseen.
+
+It lies on the same file system, so placing the finished release is one rename. Each staging folder
+is locked by the process that fills it (flock); what a killed process left behind is found unlocked
+and removed by the next one.
+"""
+
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+STAGING: Final = ".staging"
+
+
+@contextmanager
+def staged(root: Path) -> Iterator[Path]:
+    """A fresh, empty folder below ``root``; whatever of it was not placed is removed at the end."""
+    staging = root / STAGING
+    staging.mkdir(mode=0o750, parents=True, exist_ok=True)
+    _remove_abandoned(staging)
+    room = staging / secrets.token_hex(8)
+    room.mkdir(mode=0o750)
+    lock = os.open(room, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = room / "release"
+        folder.mkdir(mode=0o750)
+        yield folder
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+        os.close(lock)
+
+
+def settle() -> None:
+    """Have the system write to disk what was staged: one call for all files, not one for each."""
+    os.sync()
+
+
+def place(folder: Path, root: Path, prefix: str) -> None:
+    """Make the staged ``folder`` the files under ``prefix``, in one step.
+
+    The caller holds the lock that keeps others from publishing the same release and knows that no
+    row names it: files already there are what a publication left that ended before its commit, and
+    make way.
+    """
+    target = root.joinpath(*prefix.split("/"))
+    target.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    if target.exists():
+        target.rename(folder.parent / "abandoned")
+    folder.rename(target)
+    _sync_folder(target.parent)
+
+
+def _remove_abandoned(staging: Path) -> None:
+    for room in staging.iterdir():
+        lock = os.open(room, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue  # another process is filling it
+        else:
+            shutil.rmtree(room, ignore_errors=True)
+        finally:
+            os.close(lock)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
