@@ -8,8 +8,7 @@ from requests_app.agreements.answers import Answers, digest, shown_digest
 from requests_app.agreements.evidence import Affirmed, Evidence
 from requests_app.agreements.models import AgreementText
 from requests_app.agreements.wording import Wording
-from requests_app.audit import kinds, origin
-from requests_app.audit.models import Entry
+from requests_app.audit import kinds, origin, reading
 from requests_app.identity.models import User
 from requests_app.identity.names import clean_line
 
@@ -78,6 +77,4 @@ def witness(
 
 def _email_verified_at(user: User) -> datetime | None:
     """The log knows when; None for an account that was made without verification by code."""
-    verified = (kinds.EMAIL_VERIFIED, kinds.EMAIL_CHANGED)
-    entries = Entry.objects.filter(kind__in=verified, subject=user.audit_ref)
-    return entries.order_by("-pk").values_list("at", flat=True).first()
+    return reading.last_at((kinds.EMAIL_VERIFIED, kinds.EMAIL_CHANGED), on=user)

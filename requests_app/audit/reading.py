@@ -1,0 +1,21 @@
+"""Reading the audit log: for rooms that must know what happened, and faces that show it."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from requests_app.audit.log import Audited
+from requests_app.audit.models import Entry
+
+
+def last_at(kinds: Collection[str], *, on: Audited) -> datetime | None:
+    """Returns when something of `kinds` last happened to `on`; None if it never did."""
+    found = Entry.objects.filter(kind__in=kinds, subject=on.audit_ref)
+    return found.order_by("-pk").values_list("at", flat=True).first()
+
+
+def story(trail: str) -> QuerySet[Entry]:
+    """Returns the entries filed under one request (its `audit_trail`), oldest first."""
+    entries = Entry.objects.filter(trail=trail).prefetch_related("personal_values")
+    return entries.order_by("pk")
