@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from requests_app.agreements.loading import load_card
 from requests_app.audit import log
-from requests_app.datasets.loading import load_dataset
 from requests_app.management.command import PortalCommand, existing_file
 
 
@@ -19,7 +19,7 @@ class Command(PortalCommand):
         parser.add_argument("card", metavar="CARD", type=existing_file, help="the card file")
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
-        loaded = load_dataset(card_path=options["card"], by=log.OPERATOR)
+        loaded = load_card(card_path=options["card"], by=log.OPERATOR)
         return {
             "dataset": loaded.dataset.slug,
             "title": loaded.dataset.title,
