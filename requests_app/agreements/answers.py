@@ -56,6 +56,8 @@ PERSON_COLUMNS: Final[Mapping[str, str]] = {"name": "Name", "role": "Role", "ema
 
 # Answers are limited where they are saved; only a composed one may be a little longer.
 _MOST: Final = 100_000
+# Each line is laid out on its own: tens of thousands of empty ones would keep a worker for minutes.
+_MOST_LINES: Final = 1000
 
 
 def clean_answers(raw: Mapping[str, Any]) -> Answers:
@@ -84,11 +86,22 @@ def _clean(kind: Kind, value: Any) -> Any:
         case Kind.LINE:
             return clean_line(value)
         case Kind.TEXT:
-            return clean_text(value, _MOST)
+            return _clean_text(value)
         case Kind.LIST:
             return [clean_line(item) for item in value]
         case Kind.PEOPLE:
             return [{key: clean_line(row.get(key, "")) for key in PERSON_COLUMNS} for row in value]
+
+
+def _clean_text(value: str) -> str:
+    text = clean_text(value, _MOST)
+    lines = text.count("\n") + 1
+    if lines > _MOST_LINES:
+        raise Invalid(
+            f"This has {lines:,} lines, and the agreement has room for {_MOST_LINES:,}: please "
+            "take out empty lines, or write several lines as one paragraph."
+        )
+    return text
 
 
 def digest(value: Any) -> str:

@@ -22,6 +22,8 @@ from requests_app.agreements.wording import Wording
 
 _SPOT: Final = re.compile(r"<p>\[\[([a-z_]+)\]\]</p>|\[\[([a-z_]+)\]\]")
 _BLANK: Final = '<span class="answer none">not stated</span>'
+# A run of a thousand characters without a space, ended where no accent is parted from its letter.
+_LONG_RUN: Final = re.compile(r"(\S{1000,1050}?(?=\w|\s|$))")
 _BLANK_LINES: Final = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
 
 
@@ -63,8 +65,17 @@ def _block(kind: Kind, name: str, answers: Answers) -> str:
 def _paragraphs(answer: str) -> str:
     """An empty line starts a paragraph, a single line break stays a line break."""
     return "".join(
-        '<p dir="auto">' + escape(part).replace("\n", "<br>") + "</p>"
+        '<p dir="auto">' + _runs(part).replace("\n", "<br>") + "</p>"
         for part in _BLANK_LINES.split(answer)
+    )
+
+
+def _runs(part: str) -> str:
+    """Escapes `part`, long runs in elements of their own: breaking one run costs its length squared."""
+    pieces = _LONG_RUN.split(part)
+    return "".join(
+        f"<span>{escape(piece)}</span>" if odd % 2 else escape(piece)
+        for odd, piece in enumerate(pieces)
     )
 
 
