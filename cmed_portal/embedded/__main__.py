@@ -3,6 +3,7 @@
 CMED_PORT=8000 CMED_HOST=127.0.0.1 python -m cmed_portal.embedded
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -69,6 +70,8 @@ def lay_out() -> Layout:
     layout = Layout(ROOT, var, socket_folder(var), host, port)
     for folder in (*(var / name for name in FOLDERS), layout.sockets):
         private_folder(folder)
+    if layout.sockets.parent != var:
+        print(f"The path of {var} is too long for sockets: they lie in {layout.sockets}/")
     os.environ["CMED_VAR_DIR"] = str(var)
     os.environ.setdefault("CMED_BASE_URL", layout.address)
     # Only now, as it reads what was just set; it makes the keys, or stops with a sentence.
@@ -152,8 +155,16 @@ def watch(layout: Layout, supervisor: Supervisor) -> None:
 
 def tell(layout: Layout, seconds: float) -> None:
     """Print what somebody needs to use the portal."""
-    print(f"\nReady in {seconds:.1f} s: {os.environ['CMED_BASE_URL']}/")
-    print(f"Mail lands in {layout.var / 'mail'}/. End the portal with Ctrl-C.", flush=True)
+    print(f"\nThe portal is ready after {seconds:.1f} s: {os.environ['CMED_BASE_URL']}/\n")
+    for account in demo_accounts(layout.var):
+        print("  {role:<10} {email:<32} password: {password}".format_map(account))
+    print(f"\nMail lands in {layout.var / 'mail'}/. End the portal with Ctrl-C.", flush=True)
+
+
+def demo_accounts(var: Path) -> list[dict[str, str]]:
+    """What `seed_demo` noted down: role, email and password of each account it made."""
+    noted = var / "demo-accounts.json"
+    return list(json.loads(noted.read_text())) if noted.exists() else []
 
 
 if __name__ == "__main__":
