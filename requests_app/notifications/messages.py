@@ -16,17 +16,20 @@ def download_link(
     full_name: str,
     dataset_title: str,
     url: str,
-    requests_url: str,
+    path: str,
     expires_at: datetime,
     grant_ends_at: datetime,
     trail: str,
 ) -> Message:
-    """To the holder of a grant: where to fetch the dataset, and until when. `url` is a secret."""
+    """To the holder of a grant: where to fetch the dataset, and until when.
+
+    `url` is a secret; `path` leads to the request, from the root.
+    """
     context = {
         "full_name": full_name,
         "dataset_title": dataset_title,
         "url": url,
-        "requests_url": requests_url,
+        "path": path,
         "expires_at": expires_at,
         "grant_ends_at": grant_ends_at,
     }

@@ -1,0 +1,37 @@
+"""Taking a grant back before its end."""
+
+from django.db import transaction
+
+from requests_app.distribution import grants
+from requests_app.distribution.models import Grant
+from requests_app.errors import NotFound
+from requests_app.identity.models import User
+from requests_app.notifications import messages
+from requests_app.requests import reasons
+
+NO_REASON = "Give a reason: the holder reads it."
+
+
+@transaction.atomic
+def revoke_grant(*, access_request_id: object, grant_id: object, by: User, reason: str) -> Grant:
+    """Ends the grant `grant_id` of the request `access_request_id` at once, and tells its holder.
+
+    The grant is looked for among that request's only, so an id of another request is NotFound.
+    Raises Refused unless `by` may decide about the request, Conflict when the grant is over,
+    Invalid without a reason. Effects, all or none: the grant's end, one entry, an e-mail.
+    """
+    reason = reasons.clean(reason, required=NO_REASON)
+    if not Grant.objects.filter(pk=grant_id, access_request=access_request_id).exists():
+        raise NotFound("There is no such grant under this request.")
+    grant = grants.revoke_grant(grant_id=grant_id, by=by, reason=reason)
+    access_request = grant.access_request
+    messages.grant_revoked(
+        to=grant.applicant.email,
+        full_name=access_request.legal_name,
+        dataset_title=grant.dataset.title,
+        research_title=str(access_request),
+        reason=reason,
+        path=f"/requests/{access_request.pk}/",
+        trail=access_request.audit_trail,
+    )
+    return grant
