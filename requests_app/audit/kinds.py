@@ -87,6 +87,6 @@ KINDS: dict[str, Fields] = {
     LINK_REFUSED: _fields("why path"),
     FILE_DOWNLOADED: _fields("link release path range status bytes sha256"),
     ARCHIVE_DOWNLOADED: _fields("link release name range status bytes etag"),
-    MANIFEST_DOWNLOADED: _fields("link release name bytes"),
+    MANIFEST_DOWNLOADED: _fields("link release name range status bytes"),
     MESSAGE_SENT: _fields("name attempts", "recipient"),
 }

@@ -1,13 +1,29 @@
 """The public and the applicant's side of the portal."""
 
-from django.urls import path, re_path
+from django.urls import include, path, re_path
 
-from requests_app.web import health, home
+from requests_app.web import downloads, health, home, renewal
 
 urlpatterns = [
     path("", home.home, name="home"),
     re_path(r"^dataset/citation\.(?P<kind>bib|ris|cff)$", home.citation_file, name="citation"),
     path("dataset/croissant.json", home.croissant, name="croissant"),
+    path("d/<str:token>/", downloads.page, name="download_page"),
+    path("d/<str:token>/files/<path:path>", downloads.file, name="download_file"),
+    path("d/<str:token>/manifest.sha256", downloads.manifest, name="download_manifest"),
+    path("d/<str:token>/urls.txt", downloads.urls, name="download_urls"),
+    path("d/<str:token>/<str:name>.zip", downloads.archive, name="release_archive"),
+    path(
+        "d/<str:token>/releases/<str:version>/",
+        include(
+            [
+                path("files/<path:path>", downloads.file, name="release_file"),
+                path("manifest.sha256", downloads.manifest, name="release_manifest"),
+                path("urls.txt", downloads.urls, name="release_urls"),
+            ]
+        ),
+    ),
+    path("grants/<uuid:grant_id>/link/", renewal.renew, name="link_renew"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]

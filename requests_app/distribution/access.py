@@ -1,0 +1,168 @@
+"""May this be fetched now? The only place that answers.
+
+`resolve` judges a link, `may_fetch` one file, and `fetchable_files` is the same rule as a query.
+The tests hold the two against each other in random worlds.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from django.db.models import Q, QuerySet
+from django.utils.crypto import constant_time_compare
+
+from requests_app.datasets.models import File, Release
+from requests_app.distribution.models import DownloadLink, Grant, GrantState
+from requests_app.distribution.tokens import digest, read_token
+from requests_app.requests.states import State
+
+
+class Verdict(StrEnum):
+    """Whether a link opens, or the first reason why it does not."""
+
+    ALLOWED = "allowed"
+    UNKNOWN = "unknown"
+    HOLDER_INACTIVE = "holder_inactive"
+    GRANT_REVOKED = "grant_revoked"
+    GRANT_EXPIRED = "grant_expired"
+    REQUEST_CLOSED = "request_closed"
+    LINK_REVOKED = "link_revoked"
+    LINK_EXPIRED = "link_expired"
+
+
+HIDDEN: Final = frozenset({Verdict.UNKNOWN, Verdict.HOLDER_INACTIVE})
+"""Refusals that must look as if there were no such link."""
+
+_NO_LINK = (
+    "There is no such download link. Copy the whole address from the e-mail, or sign in and ask"
+    " for a new link on the page of your request."
+)
+SENTENCES: Final[dict[Verdict, str]] = {
+    Verdict.UNKNOWN: _NO_LINK,
+    Verdict.HOLDER_INACTIVE: _NO_LINK,
+    Verdict.GRANT_REVOKED: (
+        "The grant behind this link has been revoked. Write to the dataset's maintainers if you"
+        " think that this is a mistake."
+    ),
+    Verdict.GRANT_EXPIRED: (
+        "The grant behind this link has ended. To go on working with the dataset, sign in and"
+        " start a new request."
+    ),
+    Verdict.REQUEST_CLOSED: (
+        "The request behind this link is no longer approved, so nothing can be fetched with it."
+        " Sign in to see where your request stands."
+    ),
+    Verdict.LINK_REVOKED: (
+        "This link has been revoked. Sign in and ask for a new link on the page of your request."
+    ),
+    Verdict.LINK_EXPIRED: (
+        "This link has expired. Sign in and ask for a new link on the page of your request; files"
+        " you have fetched in part can be continued with it."
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a token opens. `link` is None exactly when the token is not one of ours."""
+
+    verdict: Verdict
+    link: DownloadLink | None
+
+    @property
+    def allowed(self) -> bool:
+        """Whether bytes may be handed out."""
+        return self.verdict is Verdict.ALLOWED
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the refusal must not admit that the link exists."""
+        return self.verdict in HIDDEN
+
+    @property
+    def sentence(self) -> str:
+        """Why not, and what to do; empty when allowed."""
+        return SENTENCES.get(self.verdict, "")
+
+
+def resolve(token: str, now: datetime) -> Access:
+    """Judge a token at the instant `now`.
+
+    Every refusal costs what a success costs: one signature, one digest, one query, one comparison
+    that takes the same time wherever the texts differ.
+    """
+    claim = read_token(token)
+    link = (
+        DownloadLink.objects.filter(pk=claim.link_id)
+        .select_related("grant__applicant", "grant__dataset", "grant__access_request")
+        .first()
+    )
+    kept = link.secret_sha256 if link else _NOBODYS
+    ours = constant_time_compare(claim.secret_sha256, kept)
+    if link is None or not (ours and claim.genuine):
+        return Access(Verdict.UNKNOWN, None)
+    return Access(_verdict(link, now), link)
+
+
+def may_fetch(grant: Grant, file: File, now: datetime) -> bool:
+    """Whether this grant lets its holder fetch this file at the instant `now`."""
+    return (
+        _standing(grant, now) is Verdict.ALLOWED
+        and file.release.dataset_id == grant.dataset_id
+        and file.release.published_at <= now
+    )
+
+
+def fetchable_files(grant: Grant, now: datetime) -> QuerySet[File]:
+    """Every file for which `may_fetch` holds, as one query that asks the database alone."""
+    return File.objects.filter(release__in=fetchable_releases(grant, now).order_by())
+
+
+def fetchable_releases(grant: Grant, now: datetime) -> QuerySet[Release]:
+    """The releases whose files may be fetched, the newest first."""
+    mine = grants_in_force(now).filter(pk=grant.pk).order_by().values("dataset")
+    found = Release.objects.filter(dataset__in=mine, published_at__lte=now)
+    return found.select_related("dataset").order_by("-published_at", "-pk")
+
+
+def grants_in_force(now: datetime) -> QuerySet[Grant]:
+    """The grants under which something may be fetched at the instant `now`."""
+    return Grant.objects.filter(
+        Q(revoked_at__isnull=True) | Q(revoked_at__gt=now),
+        starts_at__lte=now,
+        ends_at__gt=now,
+        applicant__is_active=True,
+        access_request__state=State.APPROVED,
+    )
+
+
+def in_force(grant: Grant, now: datetime) -> bool:
+    """The twin of `grants_in_force` for a grant at hand."""
+    return _standing(grant, now) is Verdict.ALLOWED
+
+
+def _verdict(link: DownloadLink, now: datetime) -> Verdict:
+    standing = _standing(link.grant, now)
+    if standing is not Verdict.ALLOWED:
+        return standing
+    if link.revoked_at is not None and link.revoked_at <= now:
+        return Verdict.LINK_REVOKED
+    return Verdict.ALLOWED if now < link.expires_at else Verdict.LINK_EXPIRED
+
+
+def _standing(grant: Grant, now: datetime) -> Verdict:
+    if not grant.applicant.is_active:
+        return Verdict.HOLDER_INACTIVE
+    state = grant.state(now)
+    if state is GrantState.REVOKED:
+        return Verdict.GRANT_REVOKED
+    if state is GrantState.EXPIRED:
+        return Verdict.GRANT_EXPIRED
+    if grant.access_request.state != State.APPROVED:
+        return Verdict.REQUEST_CLOSED
+    return Verdict.ALLOWED
+
+
+# What a secret is compared with when there is no link: the digest of no token's secret.
+_NOBODYS: Final = digest("")

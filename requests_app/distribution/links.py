@@ -1,0 +1,128 @@
+"""Issuing, renewing and revoking download links."""
+
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from requests_app import conf
+from requests_app.audit import kinds, log
+from requests_app.distribution.access import grants_in_force, in_force
+from requests_app.distribution.grants import lock_grant
+from requests_app.distribution.models import DownloadLink, Grant
+from requests_app.distribution.tokens import digest, new_secret, write_token
+from requests_app.errors import Conflict, NotFound, Refused
+from requests_app.identity.models import User
+from requests_app.notifications import messages
+from requests_app.requests.permissions import may_decide
+
+DAY: Final = timedelta(days=1)
+
+
+@transaction.atomic
+def issue_link(*, grant_id: UUID | str, by: log.Audited) -> DownloadLink:
+    """Give a grant a further link and e-mail it to its holder. Writes one entry.
+
+    Raises NotFound, or Conflict when nothing may be fetched under the grant any more.
+    """
+    return _issue(_lock_in_force(grant_id), kinds.LINK_ISSUED, by)
+
+
+@transaction.atomic
+def ensure_link(*, grant_id: UUID | str) -> DownloadLink | None:
+    """Issue the first link of a grant; safe to run any number of times, also at once.
+
+    Returns None when the grant had a link before or is not in force.
+    """
+    grant = lock_grant(grant_id)
+    if grant.links.exists() or not in_force(grant, timezone.now()):
+        return None
+    return _issue(grant, kinds.LINK_ISSUED, log.SYSTEM)
+
+
+@transaction.atomic
+def renew_link(*, grant_id: UUID | str, by: User) -> DownloadLink:
+    """Send the holder of a grant a fresh link; older ones work on until they expire.
+
+    Raises NotFound for anybody but the holder, Conflict when the grant is not in force, and
+    Refused when too many links were sent within a day. Writes one entry.
+    """
+    grant = lock_grant(grant_id)
+    if grant.applicant_id != by.pk or not by.is_active:
+        raise NotFound("There is no such grant among yours.")
+    _refuse_idle(grant)
+    limit = conf.links_per_day()
+    if grant.links.filter(created_at__gt=timezone.now() - DAY).count() >= limit:
+        raise Refused(
+            f"{limit} links were sent to you within a day, which is the most we send."
+            " Look into your mailbox and its spam folder, or try again tomorrow."
+        )
+    return _issue(grant, kinds.LINK_RENEWED, by)
+
+
+@transaction.atomic
+def revoke_link(*, link_id: UUID | str, by: User, reason: str) -> DownloadLink:
+    """Close one link at once; the grant stays. Writes one entry.
+
+    Raises NotFound, Refused unless `by` may decide about the grant's request, and Conflict when
+    the link is closed already.
+    """
+    link = (
+        DownloadLink.objects.select_for_update(of=("self",))
+        .select_related("grant__access_request__dataset")
+        .filter(pk=link_id)
+        .first()
+    )
+    if link is None:
+        raise NotFound("There is no such link.")
+    if not may_decide(by, link.grant.access_request):
+        raise Refused("Only approvers of this dataset may revoke a link to it.")
+    now = timezone.now()
+    if link.revoked_at is not None or link.expires_at <= now:
+        raise Conflict("This link is closed already.")
+    link.revoked_at = now
+    link.save(update_fields=["revoked_at"])
+    log.record(kinds.LINK_REVOKED, by=by, on=link, grant=str(link.grant_id), reason=reason)
+    return link
+
+
+def grants_without_link() -> QuerySet[Grant]:
+    """The grants in force that never had a link: their task was lost, and the sweep queues it."""
+    return grants_in_force(timezone.now()).filter(links__isnull=True)
+
+
+def _lock_in_force(grant_id: UUID | str) -> Grant:
+    grant = lock_grant(grant_id)
+    _refuse_idle(grant)
+    return grant
+
+
+def _refuse_idle(grant: Grant) -> None:
+    if not in_force(grant, timezone.now()):
+        raise Conflict("This grant is not active any more, so there can be no new link for it.")
+
+
+def _issue(grant: Grant, kind: str, by: log.Audited) -> DownloadLink:
+    """Write the link, its entry and its e-mail. The secret leaves this function in the e-mail."""
+    now, secret = timezone.now(), new_secret()
+    link = DownloadLink.objects.create(
+        grant=grant,
+        secret_sha256=digest(secret),
+        created_at=now,
+        expires_at=min(now + conf.link_term(), grant.ends_at),
+    )
+    log.record(kind, by=by, on=link, grant=str(grant.pk), expires_at=link.expires_at.isoformat())
+    messages.download_link(
+        to=grant.applicant.email,
+        full_name=grant.applicant.full_name,
+        dataset_title=grant.dataset.title,
+        url=f"{conf.base_url()}/d/{write_token(link.pk, secret)}/",
+        path=f"/requests/{grant.access_request_id}/",
+        expires_at=link.expires_at,
+        grant_ends_at=grant.ends_at,
+        trail=grant.audit_trail,
+    )
+    return link

@@ -1,0 +1,11 @@
+"""Work of this room as tasks; each takes ids and calls one verb."""
+
+from celery import shared_task
+
+from requests_app.distribution import links
+
+
+@shared_task(name="distribution.issue_link")
+def issue_link(grant_id: str) -> None:
+    """Send the first link of a grant."""
+    links.ensure_link(grant_id=grant_id)

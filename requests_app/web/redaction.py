@@ -1,0 +1,37 @@
+"""Keeping the tokens of download links out of the logs: whoever reads a log must not fetch."""
+
+import logging
+import re
+from typing import Any, Final
+
+_BELOW_LINK: Final = re.compile(r"(/d/)[^/\s?#'\"]+")
+LOGGERS: Final = ("django.request", "django.server", "gunicorn.error", "gunicorn.access")
+
+
+def redact(text: str) -> str:
+    """The text with every token of a link's address replaced by `…`."""
+    return _BELOW_LINK.sub(r"\1…", text)
+
+
+class RedactTokens(logging.Filter):
+    """Rewrites a record's message and text arguments; keeps every record."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Redact in place."""
+        if isinstance(record.msg, str):
+            record.msg = redact(record.msg)
+        if isinstance(record.args, dict):
+            record.args = {name: _redacted(value) for name, value in record.args.items()}
+        elif isinstance(record.args, tuple):
+            record.args = tuple(_redacted(value) for value in record.args)
+        return True
+
+
+def install() -> None:
+    """Put the filter on every logger that names the addresses of requests."""
+    for name in LOGGERS:
+        logging.getLogger(name).addFilter(RedactTokens())
+
+
+def _redacted(value: Any) -> Any:
+    return redact(value) if isinstance(value, str) else value

@@ -1,0 +1,146 @@
+"""Releases with real bytes in the store, grants in any state, and links with their tokens."""
+
+import hashlib
+import io
+import uuid
+import zlib
+from datetime import timedelta
+from typing import Any
+
+import factory
+from django.contrib.auth.models import Group
+from django.utils import timezone
+from factory.django import DjangoModelFactory
+
+from requests_app.agreements.models import Agreement, AgreementText
+from requests_app.datasets.manifest import manifest
+from requests_app.datasets.models import Dataset, File, Release
+from requests_app.distribution.models import DownloadLink, Grant
+from requests_app.distribution.packages import storage
+from requests_app.distribution.tokens import digest, new_secret, write_token
+from requests_app.identity.models import User
+from requests_app.requests.models import AccessRequest
+from requests_app.requests.permissions import APPROVERS
+from requests_app.requests.states import State
+from tests.factories.datasets import card_table
+
+
+class UserFactory(DjangoModelFactory):
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
+
+    email = factory.Sequence(lambda n: f"researcher{n}@university.example")
+    full_name = factory.Sequence(lambda n: f"Researcher {n}")
+
+
+class DatasetFactory(DjangoModelFactory):
+    class Meta:
+        model = Dataset
+
+    slug = factory.Sequence(lambda n: f"gulls-{n}")
+    title = "Gulls: moods of gulls"
+    card = factory.LazyAttribute(lambda made: card_table(slug=made.slug))
+    card_sha256 = "0" * 64
+
+
+class AccessRequestFactory(DjangoModelFactory):
+    class Meta:
+        model = AccessRequest
+
+    applicant = factory.SubFactory(UserFactory)
+    dataset = factory.SubFactory(DatasetFactory)
+    state = State.APPROVED
+    research_title = "Why gulls shout"
+    legal_name = factory.SelfAttribute("applicant.full_name")
+
+
+class AgreementTextFactory(DjangoModelFactory):
+    class Meta:
+        model = AgreementText
+        django_get_or_create = ("dataset", "number")
+
+    dataset = factory.SubFactory(DatasetFactory)
+    number = 1
+    body = "Be kind to gulls."
+    sha256 = "0" * 64
+
+
+class AgreementFactory(DjangoModelFactory):
+    class Meta:
+        model = Agreement
+
+    number = factory.Sequence(lambda n: f"GULLS-{n:05}")
+    access_request = factory.SubFactory(AccessRequestFactory)
+    text = factory.SubFactory(
+        AgreementTextFactory, dataset=factory.SelfAttribute("..access_request.dataset")
+    )
+    signer = factory.SelfAttribute("access_request.applicant")
+    values = factory.Dict({})
+    evidence = factory.Dict({})
+
+
+class GrantFactory(DjangoModelFactory):
+    class Meta:
+        model = Grant
+
+    agreement = factory.SubFactory(AgreementFactory)
+    access_request = factory.SelfAttribute("agreement.access_request")
+    applicant = factory.SelfAttribute("access_request.applicant")
+    dataset = factory.SelfAttribute("access_request.dataset")
+    starts_at = factory.LazyFunction(lambda: timezone.now() - timedelta(days=1))
+    ends_at = factory.LazyAttribute(lambda made: made.starts_at + timedelta(days=365))
+
+
+def make_link(grant: Grant | None = None, **changes: Any) -> tuple[DownloadLink, str]:
+    """A link that lives for two weeks unless told otherwise, and its token."""
+    secret, now = new_secret(), timezone.now()
+    facts = {"created_at": now - timedelta(minutes=1), "expires_at": now + timedelta(days=14)}
+    link = DownloadLink.objects.create(
+        grant=grant or GrantFactory(), secret_sha256=digest(secret), **(facts | changes)
+    )
+    return link, write_token(link.pk, secret)
+
+
+def make_release(
+    dataset: Dataset, version: str = "1.0", files: dict[str, bytes] | None = None, **changes: Any
+) -> Release:
+    """A published release of small files, its bytes in the store; clips are labelled "hungry"."""
+    if files is None:
+        clips = {f"clips/{n:03}.mp4": f"clip {n} ".encode() * 100 * n for n in (1, 2, 3)}
+        files = {"labels.csv": b"path,label,participant_code\n"} | clips
+    rows = [_file(path, content) for path, content in files.items()]
+    text = manifest((row.path, row.sha256) for row in rows)
+    facts = {
+        "published_at": timezone.now() - timedelta(hours=1),
+        "file_count": len(rows),
+        "total_bytes": sum(row.size for row in rows),
+        "manifest_sha256": hashlib.sha256(text.encode()).hexdigest(),
+    }
+    release = Release.objects.create(dataset=dataset, version=version, **(facts | changes))
+    for row, content in zip(rows, files.values(), strict=True):
+        row.release = release
+        storage().put(f"{release.storage_prefix}/{row.path}", io.BytesIO(content))
+    File.objects.bulk_create(rows)
+    return release
+
+
+def make_approver(*datasets: Dataset) -> User:
+    """A member of *Approvers* who maintains the datasets."""
+    user = UserFactory(email=f"{uuid.uuid4().hex}@lab.example", is_staff=True)
+    user.groups.add(Group.objects.get(name=APPROVERS))
+    for dataset in datasets:
+        dataset.maintainers.add(user)
+    return user
+
+
+def _file(path: str, content: bytes) -> File:
+    is_clip = path.endswith(".mp4")
+    return File(
+        path=path,
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        crc32=zlib.crc32(content),
+        label="hungry" if is_clip else "",
+        participant_code="P001" if is_clip else "",
+    )
