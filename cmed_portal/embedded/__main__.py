@@ -96,7 +96,7 @@ def prepare(layout: Layout) -> None:
     )
     if prepared.returncode:
         raise CannotStart(
-            f"The portal could not be prepared: {layout.var}/log/prepare.log says why."
+            f"The portal could not be prepared: {layout.var}/log/prepare.log holds the details."
         )
 
 
@@ -164,7 +164,7 @@ def tell(layout: Layout, seconds: float) -> None:
 def demo_accounts(var: Path) -> list[dict[str, str]]:
     """What `seed_demo` noted down: role, email and password of each account it made."""
     noted = var / "demo-accounts.json"
-    return list(json.loads(noted.read_text())) if noted.exists() else []
+    return list(json.loads(noted.read_text())["accounts"]) if noted.exists() else []
 
 
 if __name__ == "__main__":

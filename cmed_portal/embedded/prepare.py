@@ -10,7 +10,7 @@ from pathlib import Path
 
 import django
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 
 def main() -> int:
@@ -20,9 +20,11 @@ def main() -> int:
         migrate()
         collect_static_files()
         call_command("seed_demo")
-    except Exception:  # noqa: BLE001 - whatever it was, the log keeps it and a person gets a sentence
+    except Exception as problem:  # noqa: BLE001 - whatever it was, the log keeps it
         log = Path(settings.VAR_DIR) / "log" / "prepare.log"
         log.write_text(traceback.format_exc())
+        if isinstance(problem, CommandError):  # its text is a sentence for a person
+            print(problem, file=sys.stderr)
         return 1
     return 0
 
