@@ -71,7 +71,7 @@ def _paragraphs(answer: str) -> str:
 
 
 def _runs(part: str) -> str:
-    """Escapes `part`, long runs in elements of their own: breaking one run costs its length squared."""
+    """Escapes `part`; long runs stand apart, as breaking one costs its length squared."""
     pieces = _LONG_RUN.split(part)
     return "".join(
         f"<span>{escape(piece)}</span>" if odd % 2 else escape(piece)

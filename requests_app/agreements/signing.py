@@ -18,7 +18,9 @@ from requests_app.agreements.witnessing import Signature, witness
 from requests_app.agreements.wording import Wording, read_wording
 from requests_app.datasets.models import Dataset
 from requests_app.errors import Conflict, Invalid, Refused
+from requests_app.identity import applicants
 from requests_app.identity.models import User
+from requests_app.identity.verdict import Verdict
 from requests_app.requests import completeness, transitions
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.states import Verb
@@ -52,22 +54,25 @@ def sign(
     `affirmations` are keys of the text version; `text_id` and `shown_sha256` come from the
     `preview` that the page was made of; `reauthenticated_at` is aware, `method` a word or two
     ("password", "code"). Raises NotFound, Refused or Conflict as `transitions.lock` does; Refused
-    when the login is not fresh; Conflict when the text or an answer is no longer what was shown;
-    Invalid, with fields, when the request is incomplete or the signature is.
+    without a verified address, with a refused one, or when the login is not fresh; Conflict when
+    the text or an answer is no longer what was shown; Invalid, with fields, when the request is
+    incomplete or the signature is.
 
-    Effects: the agreement with every answer and the evidence, the request `submitted`, one entry,
-    and the rendering queued on commit. All of it, or nothing.
+    Effects: the agreement with every answer and the evidence, the verdict on the address kept with
+    the request, the request `submitted`, one entry, and the rendering queued on commit. All of it,
+    or nothing.
     """
     access_request = transitions.lock(access_request_id, Verb.SIGN, by)
     # Also keeps a new text version, and the next agreement's number, out until this is committed.
     dataset = Dataset.objects.select_for_update().get(pk=access_request.dataset_id)
+    verdict = _require_verified(by)
     completeness.require_complete(access_request)
     _require_fresh(reauthenticated_at)
     text = current_text(dataset)
     signed = _Signed(text, read_wording(text.body), collect_answers(access_request))
     _require_shown(signed, text_id, shown_sha256)
     signature = Signature(
-        typed_name=typed_name,
+        typed_name=" ".join(typed_name.split()),
         affirmations=frozenset(affirmations),
         consent_electronic=consent_electronic,
         reauthenticated_at=reauthenticated_at,
@@ -76,9 +81,19 @@ def sign(
     )
     _require_whole(signature, signed)
     agreement = _keep(signature, signed, access_request, dataset)
-    _submit(access_request, agreement, by)
+    _submit(access_request, agreement, by, verdict)
     queue.enqueue("agreements.render_document", agreement_id=str(agreement.pk))
     return agreement
+
+
+def _require_verified(by: User) -> Verdict:
+    """The address was judged at sign-up; lists and the operator's mind may have changed since."""
+    if applicants.verified_email(by) is None:
+        raise Refused("Please verify your e-mail address first, then sign.")
+    verdict = applicants.verdict_on(by)
+    if not verdict.accepted:
+        raise Refused(verdict.reason)
+    return verdict
 
 
 def _require_fresh(reauthenticated_at: datetime) -> None:
@@ -150,7 +165,13 @@ def _next_number(dataset: Dataset, year: int) -> str:
     return f"{prefix}{int(last.removeprefix(prefix)) + 1 if last else 1:06d}"
 
 
-def _submit(access_request: AccessRequest, agreement: Agreement, by: User) -> None:
+def _submit(
+    access_request: AccessRequest, agreement: Agreement, by: User, verdict: Verdict
+) -> None:
+    access_request.email = agreement.values["email"]
+    access_request.email_standing = verdict.standing.value
+    access_request.email_reason = verdict.reason[:300]
+    access_request.save(update_fields=["email", "email_standing", "email_reason"])
     transitions.move(
         access_request,
         verb=Verb.SIGN,

@@ -8,7 +8,8 @@ from requests_app.agreements.answers import Answers, digest, shown_digest
 from requests_app.agreements.evidence import Affirmed, Evidence
 from requests_app.agreements.models import AgreementText
 from requests_app.agreements.wording import Wording
-from requests_app.audit import kinds, origin, reading
+from requests_app.audit import origin
+from requests_app.identity import applicants
 from requests_app.identity.models import User
 from requests_app.identity.names import clean_line
 
@@ -62,7 +63,7 @@ def witness(
         institution=answers["institution"],
         account=by.audit_ref,
         email=answers["email"],
-        email_verified_at=_email_verified_at(by),
+        email_verified_at=applicants.verified_at(by),
         reauthenticated_at=signature.reauthenticated_at,
         method=signature.method,
         electronic_consent=Affirmed("electronic_consent", wording.electronic_consent, now),
@@ -73,8 +74,3 @@ def witness(
         locale=signature.locale,
         paper="Letter" if country in LETTER_COUNTRIES else "A4",
     )
-
-
-def _email_verified_at(user: User) -> datetime | None:
-    """The log knows when; None for an account that was made without verification by code."""
-    return reading.last_at((kinds.EMAIL_VERIFIED, kinds.EMAIL_CHANGED), on=user)
