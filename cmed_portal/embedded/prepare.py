@@ -15,13 +15,14 @@ from django.core.management import CommandError, call_command
 
 def main() -> int:
     """Migrate, collect static files, load the demo once. Returns an exit code."""
+    log = Path(settings.VAR_DIR) / "log" / "prepare.log"
+    log.unlink(missing_ok=True)
     try:
         django.setup()
         migrate()
         collect_static_files()
         call_command("seed_demo")
     except Exception as problem:  # noqa: BLE001 - whatever it was, the log keeps it
-        log = Path(settings.VAR_DIR) / "log" / "prepare.log"
         log.write_text(traceback.format_exc())
         if isinstance(problem, CommandError):  # its text is a sentence for a person
             print(problem, file=sys.stderr)

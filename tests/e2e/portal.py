@@ -31,7 +31,7 @@ class Portal:
 
     def account(self, role: str) -> dict[str, str]:
         """Returns `email` and `password` of a demo account."""
-        accounts = json.loads((self.var / "demo-accounts.json").read_text())
+        accounts = json.loads((self.var / "demo-accounts.json").read_text())["accounts"]
         found = next(item for item in accounts if item["role"] == role)
         return {"email": found["email"], "password": found["password"]}
 
