@@ -1,0 +1,189 @@
+"""The access rule: its boundaries, its two spellings, and what a refusal costs."""
+
+import itertools
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
+
+from requests_app.datasets.models import File, Release
+from requests_app.distribution import access
+from requests_app.distribution.access import Verdict, fetchable_files, may_fetch, resolve
+from requests_app.distribution.tokens import write_token
+from requests_app.requests.states import State
+from tests.factories.distribution import (
+    AccessRequestFactory,
+    AgreementFactory,
+    DatasetFactory,
+    GrantFactory,
+    UserFactory,
+    make_link,
+)
+
+TICK = timedelta(microseconds=1)
+
+
+def verdict(token, now=None):
+    return resolve(token, now or timezone.now()).verdict
+
+
+def refusals():
+    """One token for each verdict."""
+    past = timezone.now() - timedelta(hours=1)
+    made = {
+        Verdict.ALLOWED: make_link(),
+        Verdict.HOLDER_INACTIVE: make_link(),
+        Verdict.GRANT_REVOKED: make_link(GrantFactory(revoked_at=past)),
+        Verdict.GRANT_EXPIRED: make_link(GrantFactory(ends_at=past)),
+        Verdict.REQUEST_CLOSED: make_link(),
+        Verdict.LINK_REVOKED: make_link(revoked_at=past),
+        Verdict.LINK_EXPIRED: make_link(created_at=past - timedelta(days=14), expires_at=past),
+    }
+    holder = made[Verdict.HOLDER_INACTIVE][0].grant.applicant
+    holder.is_active = False
+    holder.save()
+    closed = made[Verdict.REQUEST_CLOSED][0].grant.access_request
+    closed.state = State.WITHDRAWN
+    closed.save()
+    return {why: token for why, (_, token) in made.items()} | {Verdict.UNKNOWN: "x" * 110}
+
+
+@pytest.mark.django_db
+class TestResolve:
+    def test_each_reason_has_its_verdict(self):
+        tokens = refusals()
+        assert {why: verdict(token) for why, token in tokens.items()} == {
+            why: why for why in tokens
+        }
+        assert set(tokens) == set(Verdict)
+
+    def test_every_refusal_says_what_to_do(self):
+        for why, token in refusals().items():
+            found = resolve(token, timezone.now())
+            assert found.allowed == (why is Verdict.ALLOWED)
+            assert bool(found.sentence) == (not found.allowed)
+
+    def test_a_refusal_that_hides_says_what_no_link_says(self):
+        hidden = {resolve(token, timezone.now()).sentence for why, token in refusals().items()
+                  if why in access.HIDDEN}  # fmt: skip
+        assert len(hidden) == 1
+
+    def test_an_altered_token_opens_nothing(self):
+        link, token = make_link()
+        _, other = make_link(link.grant)
+        name, secret, signature = token.split(".")
+        for altered in (
+            f"{name}.{other.split('.')[1]}.{signature}",
+            f"{other.split('.')[0]}.{secret}.{signature}",
+            token[:-2] + "xy",
+            token[:-1],
+        ):
+            assert verdict(altered) is Verdict.UNKNOWN
+
+    def test_a_signature_alone_is_not_enough(self):
+        """Whoever has the key but not the secret does not get in."""
+        link, _ = make_link()
+        assert verdict(write_token(link.pk, "A" * 43)) is Verdict.UNKNOWN
+
+    def test_the_link_ends_at_its_instant(self):
+        link, token = make_link()
+        assert verdict(token, link.expires_at - TICK) is Verdict.ALLOWED
+        assert verdict(token, link.expires_at) is Verdict.LINK_EXPIRED
+
+    def test_the_grant_ends_at_its_instant(self):
+        grant = GrantFactory()
+        _, token = make_link(grant, expires_at=grant.ends_at + timedelta(days=9))
+        assert verdict(token, grant.starts_at - TICK) is Verdict.GRANT_EXPIRED
+        assert verdict(token, grant.starts_at) is Verdict.ALLOWED
+        assert verdict(token, grant.ends_at - TICK) is Verdict.ALLOWED
+        assert verdict(token, grant.ends_at) is Verdict.GRANT_EXPIRED
+
+    def test_a_revocation_counts_from_its_instant(self):
+        at = timezone.now() + timedelta(hours=1)
+        _, by_grant = make_link(GrantFactory(revoked_at=at))
+        _, by_link = make_link(revoked_at=at)
+        for token, closed in ((by_grant, Verdict.GRANT_REVOKED), (by_link, Verdict.LINK_REVOKED)):
+            assert verdict(token, at - TICK) is Verdict.ALLOWED
+            assert verdict(token, at) is closed
+
+    def test_every_answer_costs_one_query_and_one_comparison(
+        self, django_assert_num_queries, monkeypatch
+    ):
+        compared = []
+        compare = access.constant_time_compare
+        monkeypatch.setattr(
+            access, "constant_time_compare", lambda a, b: compared.append((a, b)) or compare(a, b)
+        )
+        for token in [*refusals().values(), "", "nonsense"]:
+            compared.clear()
+            with django_assert_num_queries(1):
+                resolve(token, timezone.now())
+            assert [(len(a), len(b)) for a, b in compared] == [(64, 64)]
+
+
+offsets = st.integers(-2, 2).map(lambda hours: timedelta(hours=hours))
+maybe = st.one_of(st.none(), offsets)
+
+
+class TestBothSpellings(TestCase):
+    """`may_fetch` and `fetchable_files` agree on every grant and file of a random world."""
+
+    @given(
+        st.lists(st.tuples(offsets, st.integers(0, 1), st.booleans()), min_size=1, max_size=3),
+        st.lists(
+            st.tuples(
+                offsets, st.integers(1, 3), maybe, st.integers(0, 1), st.booleans(),
+                st.sampled_from(State),
+            ),
+            min_size=1,
+            max_size=4,
+        ),
+        offsets,
+    )  # fmt: skip
+    def test_they_agree(self, releases, grants, at):
+        start = timezone.now()
+        now = start + at
+        datasets = [DatasetFactory(), DatasetFactory()]
+        for number, (published, of, _) in enumerate(releases):
+            release = Release.objects.create(
+                dataset=datasets[of],
+                version=f"{number}.0",
+                published_at=start + published,
+                file_count=1,
+                total_bytes=1,
+                manifest_sha256="",
+            )
+            File.objects.create(release=release, path="f", size=1, sha256="", crc32=0)
+        made = []
+        for begins, hours, revoked, of, active, state in grants:
+            request = AccessRequestFactory(
+                dataset=datasets[of], state=state, applicant=UserFactory(is_active=active)
+            )
+            made.append(
+                GrantFactory(
+                    agreement=AgreementFactory(access_request=request),
+                    starts_at=start + begins,
+                    ends_at=start + begins + timedelta(hours=hours),
+                    revoked_at=None if revoked is None else start + revoked,
+                )
+            )
+        files = list(File.objects.select_related("release"))
+        for grant, file in itertools.product(made, files):
+            listed = fetchable_files(grant, now).filter(pk=file.pk).exists()
+            assert listed == may_fetch(grant, file, now)
+        for grant in made:
+            in_query = access.grants_in_force(now).filter(pk=grant.pk).exists()
+            assert in_query == access.in_force(grant, now)
+
+    def test_a_grant_opens_the_releases_of_its_own_dataset(self):
+        grant, other = GrantFactory(), GrantFactory()
+        for dataset in (grant.dataset, other.dataset):
+            release = Release.objects.create(
+                dataset=dataset, version="1.0", file_count=1, total_bytes=1, manifest_sha256=""
+            )
+            File.objects.create(release=release, path="f", size=1, sha256="", crc32=0)
+        found = fetchable_files(grant, timezone.now())
+        assert [file.release.dataset for file in found] == [grant.dataset]
