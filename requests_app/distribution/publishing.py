@@ -77,11 +77,6 @@ def publish_release(
     return release
 
 
-def manifest_text(release: Release) -> str:
-    """The release's ``manifest.sha256``; its own SHA-256 is ``release.manifest_sha256``."""
-    return manifest(release.files.values_list("path", "sha256").iterator())
-
-
 def _refuse_again(release: Release) -> None:
     if Release.objects.filter(dataset=release.dataset, version=release.version).exists():
         raise Conflict(

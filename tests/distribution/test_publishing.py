@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from django.db import DatabaseError, transaction
 
 from requests_app.audit import kinds, log
 from requests_app.audit.models import Entry
+from requests_app.datasets.folder import read_folder
 from requests_app.datasets.loading import load_dataset
 from requests_app.datasets.models import Dataset, File, Release
 from requests_app.distribution import publishing
@@ -167,29 +169,34 @@ def test_what_is_interrupted_leaves_nothing_behind(dataset, folder, store, probl
     assert publish(dataset, folder).file_count == 5
 
 
-def test_a_file_that_vanishes_meanwhile_stops_the_publication(dataset, tmp_path, store):
-    folder = release_folder(tmp_path / "many", clips=60)
+def after_the_look(monkeypatch, deed: Callable[[], None]) -> None:
+    """Do the deed after the folder was found to agree and before anything is copied."""
 
-    def remove_the_last(done, total):
-        (folder / "labels.csv").unlink(missing_ok=True)
+    def read_and_do(folder, card):
+        files = read_folder(folder, card)
+        deed()
+        return files
 
+    monkeypatch.setattr(publishing, "read_folder", read_and_do)
+
+
+def test_a_file_that_vanishes_meanwhile_stops_the_publication(dataset, folder, store, monkeypatch):
+    after_the_look(monkeypatch, (folder / "labels.csv").unlink)
     with pytest.raises(OSError, match=r"labels\.csv"):
-        publish(dataset, folder, progress=remove_the_last)
+        publish(dataset, folder)
     assert not Release.objects.exists()
     assert visible(store) == []
 
 
-def test_a_link_laid_there_meanwhile_is_not_followed(dataset, tmp_path, store):
-    folder = release_folder(tmp_path / "many", clips=60)
-    secret = tmp_path / "secret"
-    secret.write_text("secret")
+def test_a_link_laid_there_meanwhile_is_not_followed(dataset, folder, store, monkeypatch, tmp_path):
+    def swap() -> None:
+        (tmp_path / "secret").write_text("secret")
+        (folder / "labels.csv").unlink()
+        (folder / "labels.csv").symlink_to(tmp_path / "secret")
 
-    def swap(done, total):
-        (folder / "labels.csv").unlink(missing_ok=True)
-        (folder / "labels.csv").symlink_to(secret)
-
+    after_the_look(monkeypatch, swap)
     with pytest.raises(OSError, match=r"labels\.csv"):
-        publish(dataset, folder, progress=swap)
+        publish(dataset, folder)
     assert visible(store) == []
 
 
@@ -263,7 +270,7 @@ def test_the_number_of_queries_does_not_grow_with_the_files(
     dataset, tmp_path, clips, django_assert_num_queries
 ):
     folder = release_folder(tmp_path / "release", clips=clips)
-    # Is it there? savepoint, lock, is it there?, release, files in a savepoint, entry, end
-    with django_assert_num_queries(10):
+    # is it there, savepoint, lock, is it there, release, files, entry, end of the savepoint
+    with django_assert_num_queries(8):
         publish(dataset, folder)
-    assert publishing.Release.objects.get().file_count == clips + 2
+    assert Release.objects.get().file_count == clips + 2

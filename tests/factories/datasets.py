@@ -1,5 +1,6 @@
 """Cards and release folders for tests: a made-up dataset, so that no test leans on a real one."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,21 @@ def card_table(**changes: Any) -> dict[str, Any]:
 
 def make_card(**changes: Any) -> Card:
     return card_from(card_table(**changes))
+
+
+def write_card(path: Path, **changes: Any) -> Path:
+    """A card file (TOML) with the facts of ``card_table``."""
+    lines: list[str] = []
+    for key, value in card_table(**changes).items():
+        tables = value if isinstance(value, list) and isinstance(value[0], dict) else [value]
+        if not isinstance(tables[0], dict):
+            lines.insert(0, f"{key} = {json.dumps(value)}")  # such JSON is TOML as well
+            continue
+        for table in tables:
+            lines.append(f"[[{key}]]" if isinstance(value, list) else f"[{key}]")
+            lines += [f"{name} = {json.dumps(item)}" for name, item in table.items()]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
 
 
 def fill_folder(folder: Path, files: dict[str, str], rows: list[str] | None = None) -> Path:
