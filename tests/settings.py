@@ -15,6 +15,8 @@ for _name in ("SHAPE", "BASE_URL", "FILES_DIR", "REDIS_URL", "DATABASE_URL", "EM
 if "CMED_TEST_DATABASE_URL" in os.environ:  # set by the plugin tests.on_postgres
     os.environ["CMED_DATABASE_URL"] = os.environ["CMED_TEST_DATABASE_URL"]
 
+(_scratch / "static").mkdir()  # WhiteNoise warns where it finds none
+
 from cmed_portal.settings import *  # noqa: E402, F403 - the environment must be set first
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
