@@ -1,0 +1,89 @@
+"""What a person sees when something is refused, missing or broken."""
+
+from http import HTTPStatus
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.test import Client, RequestFactory
+from django.test.utils import override_settings
+from django.urls import include, path
+from django.views import defaults
+from lxml import html
+
+from requests_app.errors import Conflict
+
+pytestmark = pytest.mark.django_db
+
+
+def forbid(request: HttpRequest) -> None:
+    raise PermissionDenied
+
+
+def fail(request: HttpRequest) -> None:
+    raise RuntimeError("a secret of ours")
+
+
+def conflict(request: HttpRequest) -> None:
+    raise Conflict("Somebody <b>was</b> first.")
+
+
+urlpatterns = [
+    path("forbid", forbid),
+    path("fail", fail),
+    path("conflict", conflict),
+    path("", include("cmed_portal.urls")),
+]
+
+
+@pytest.mark.parametrize(
+    ("where", "status", "heading"),
+    [
+        ("/forbid", HTTPStatus.FORBIDDEN, "This page is not for this account"),
+        ("/nowhere", HTTPStatus.NOT_FOUND, "There is nothing at this address"),
+        ("/fail", HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here"),
+    ],
+)
+@override_settings(ROOT_URLCONF=__name__)
+def test_page_has_its_status_and_a_way_on(where: str, status: HTTPStatus, heading: str) -> None:
+    response = Client(raise_request_exception=False).get(where)
+    assert response.status_code == status
+    tree = html.fromstring(response.content.decode())
+    assert " ".join(tree.xpath("//h1")[0].text_content().split()) == heading
+    assert tree.xpath("//main//a[@href='/']")
+    assert "a secret of ours" not in response.content.decode()
+
+
+@override_settings(ROOT_URLCONF=__name__)
+def test_domain_error_is_told_as_its_sentence(client: Client) -> None:
+    response = client.get("/conflict")
+    assert response.status_code == HTTPStatus.CONFLICT
+    assert "Somebody &lt;b&gt;was&lt;/b&gt; first." in response.content.decode()
+
+
+def test_form_from_elsewhere_is_refused_with_what_to_do() -> None:
+    response = Client(enforce_csrf_checks=True).post("/accounts/login/", {})
+    assert response.status_code == HTTPStatus.FORBIDDEN
+    assert "Please send that again" in response.content.decode()
+
+
+def test_address_of_another_host_is_a_bad_request(client: Client) -> None:
+    response = client.get("/", headers={"host": "elsewhere.example"})
+    assert response.status_code == HTTPStatus.BAD_REQUEST
+    assert "We could not read that" in response.content.decode()
+
+
+def test_too_many_attempts_are_told_to_wait(
+    client: Client, settings: pytest.FixtureRequest
+) -> None:
+    settings.ACCOUNT_RATE_LIMITS = {"login": "1/m/ip"}  # type: ignore[attr-defined]
+    client.post("/accounts/login/", {})
+    response = client.post("/accounts/login/", {})
+    assert response.status_code == HTTPStatus.TOO_MANY_REQUESTS
+    assert "Please wait a moment" in response.content.decode()
+
+
+@pytest.mark.django_db(databases=[])
+def test_broken_portal_needs_no_database_to_say_so() -> None:
+    response = defaults.server_error(RequestFactory().get("/"))
+    assert "Something went wrong here" in response.content.decode()
