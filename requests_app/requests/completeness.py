@@ -1,6 +1,7 @@
 """What a request still lacks before it may be signed."""
 
 from requests_app.errors import Invalid
+from requests_app.requests.answers import person_key
 from requests_app.requests.models import AccessRequest
 
 REQUIRED: dict[str, str] = {
@@ -18,7 +19,10 @@ REQUIRED: dict[str, str] = {
 
 
 def missing(access_request: AccessRequest) -> dict[str, list[str]]:
-    """Returns what is missing: field name -> sentences. Empty when the request may be signed."""
+    """Returns what is missing: field name -> sentences. Empty when the request may be signed.
+
+    A named person's field goes by `answers.person_key` of their position in `named_people`.
+    """
     gaps = {
         name: [sentence]
         for name, sentence in REQUIRED.items()
@@ -27,12 +31,13 @@ def missing(access_request: AccessRequest) -> dict[str, list[str]]:
     if access_request.is_student and not access_request.supervisor.strip():
         gaps["supervisor"] = ["Name the person who supervises you."]
     gaps |= _missing_ethics(access_request)
-    if unticked := statement_ids(access_request) - set(access_request.statements):
+    if unticked := set(statement_ids(access_request)) - set(access_request.statements):
         gaps["statements"] = [
-            f"Tick every statement: {len(unticked)} of them "
-            f"{'is' if len(unticked) == 1 else 'are'} still open."
+            "Tick every statement: one is still open."
+            if len(unticked) == 1
+            else f"Tick every statement: {len(unticked)} are still open."
         ]
-    return gaps
+    return gaps | _missing_of_people(access_request)
 
 
 def _missing_ethics(access_request: AccessRequest) -> dict[str, list[str]]:
@@ -47,9 +52,19 @@ def _missing_ethics(access_request: AccessRequest) -> dict[str, list[str]]:
     return gaps
 
 
-def statement_ids(access_request: AccessRequest) -> set[str]:
-    """Ids of the compliance statements that the dataset's card asks for."""
-    return {item["id"] for item in access_request.dataset.card["compliance"]}
+def _missing_of_people(access_request: AccessRequest) -> dict[str, list[str]]:
+    gaps = {}
+    for index, person in enumerate(access_request.named_people.all()):
+        if not person.name:
+            gaps[person_key(index, "name")] = ["Give this person’s name."]
+        if not person.email:
+            gaps[person_key(index, "email")] = ["Give an address at which to reach this person."]
+    return gaps
+
+
+def statement_ids(access_request: AccessRequest) -> list[str]:
+    """Ids of the compliance statements that the dataset's card asks for, in the card's order."""
+    return [item["id"] for item in access_request.dataset.card["compliance"]]
 
 
 def require_complete(access_request: AccessRequest) -> None:

@@ -73,9 +73,12 @@ class AccessRequest(models.Model):
     @property
     def ethics_document(self) -> "EthicsDocument | None":
         """The approval uploaded last, when the request says that there is one."""
-        if self.ethics != self.Ethics.APPROVED:
-            return None
-        return self.ethics_documents.order_by("-pk").first()
+        return self.latest_ethics_document if self.ethics == self.Ethics.APPROVED else None
+
+    @property
+    def latest_ethics_document(self) -> "EthicsDocument | None":
+        """The approval uploaded last, whatever the request says now; its bytes are read on use."""
+        return self.ethics_documents.defer("content").order_by("-pk").first()
 
     @property
     def audit_ref(self) -> str:

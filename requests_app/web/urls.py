@@ -2,7 +2,16 @@
 
 from django.urls import include, path, re_path
 
-from requests_app.web import downloads, health, home, renewal
+from requests_app.web import (
+    downloads,
+    health,
+    home,
+    own_documents,
+    renewal,
+    request_editing,
+    requests,
+    signing,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -20,6 +29,21 @@ urlpatterns = [
                 path("files/<path:path>", downloads.file, name="release_file"),
                 path("manifest.sha256", downloads.manifest, name="release_manifest"),
                 path("urls.txt", downloads.urls, name="release_urls"),
+            ]
+        ),
+    ),
+    path("requests/", requests.request_list, name="request_list"),
+    path("requests/new/", requests.request_new, name="request_new"),
+    path(
+        "requests/<uuid:pk>/",
+        include(
+            [
+                path("", requests.request_detail, name="request_detail"),
+                path("edit/", request_editing.request_edit, name="request_edit"),
+                path("sign/", signing.request_sign, name="request_sign"),
+                path("withdraw/", requests.request_withdraw, name="request_withdraw"),
+                path("agreement.pdf", own_documents.request_agreement, name="request_agreement"),
+                path("ethics.pdf", own_documents.request_ethics, name="request_ethics"),
             ]
         ),
     ),

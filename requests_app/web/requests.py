@@ -1,0 +1,168 @@
+"""The applicant's requests: the list, starting one, where it stands, withdrawing it."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.contrib import messages
+from django.db.models import Max, Q, QuerySet
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+
+from requests_app.datasets.models import Dataset
+from requests_app.distribution.models import Grant, GrantState
+from requests_app.errors import Conflict, Invalid, NotFound, Refused
+from requests_app.lifecycle import withdrawing
+from requests_app.requests import drafts
+from requests_app.requests.completeness import missing
+from requests_app.requests.models import AccessRequest
+from requests_app.requests.policies import allows
+from requests_app.requests.states import State, Verb
+from requests_app.requests.visibility import own
+from requests_app.web.applicants import ApplicantRequest, applicant_page, own_request_page
+from requests_app.web.timeline import timeline
+
+
+@applicant_page("GET", "HEAD")
+def request_list(request: ApplicantRequest) -> HttpResponse:
+    """Shows one's own requests, the newest first."""
+    access_requests = own(request.user).select_related("dataset")
+    return render(request, "web/requests/list.html", {"access_requests": access_requests})
+
+
+@applicant_page("GET", "HEAD", "POST")
+def request_new(request: ApplicantRequest) -> HttpResponse:
+    """Says what will be asked (GET) and starts a draft (POST). `?dataset=` names the dataset."""
+    dataset = _dataset(request)
+    if request.method == "POST":
+        try:
+            access_request = drafts.start(dataset=dataset, by=request.user)
+        except Refused as error:
+            messages.error(request, error.message)
+            return redirect("request_list")
+        return redirect("request_edit", access_request.pk)
+    started = own(request.user).filter(dataset=dataset, state=State.DRAFT)
+    return render(
+        request,
+        "web/requests/new.html",
+        {"dataset": dataset, "drafts": started.order_by("-updated_at")},
+    )
+
+
+@own_request_page("GET", "HEAD")
+def request_detail(request: ApplicantRequest, access_request: AccessRequest) -> HttpResponse:
+    """Shows where the request stands, what comes next, and what happened so far."""
+    grants = list(_grants(access_request))
+    active = any(grant.state() is GrantState.ACTIVE for grant in grants)
+    agreements = access_request.agreements.select_related("document").defer(
+        "values", "evidence", "document__content"
+    )
+    context = {
+        "access_request": access_request,
+        "standing": _standing(access_request, active=active),
+        "agreements": agreements,
+        "decisions": access_request.decisions.select_related("agreement").defer(
+            "private_note", "agreement__values", "agreement__evidence"
+        ),
+        "grants": grants,
+        "events": timeline(access_request),
+        "may": {verb.value: allows(access_request, verb) for verb in Verb},
+    }
+    return render(request, "web/requests/detail.html", context)
+
+
+@own_request_page("GET", "HEAD", "POST")
+def request_withdraw(request: ApplicantRequest, access_request: AccessRequest) -> HttpResponse:
+    """Asks whether to withdraw (GET) and withdraws (POST)."""
+    context: dict[str, Any] = {"access_request": access_request}
+    if request.method == "POST":
+        reason = request.POST.get("reason", "")
+        try:
+            withdrawing.withdraw(
+                access_request_id=access_request.pk, by=request.user, reason=reason
+            )
+        except Conflict as error:
+            messages.error(request, error.message)
+        except Invalid as error:
+            context |= {"reason": reason, "reason_error": error.message}
+            return render(request, "web/requests/withdraw.html", context, status=400)
+        else:
+            messages.success(request, "The request is withdrawn. Thank you for telling us.")
+        return redirect("request_detail", access_request.pk)
+    if not allows(access_request, Verb.WITHDRAW):
+        messages.info(
+            request,
+            f"This request is “{access_request.get_state_display()}”: "
+            "there is nothing left to withdraw.",
+        )
+        return redirect("request_detail", access_request.pk)
+    return render(request, "web/requests/withdraw.html", context)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a request stands: the step of the way (1 to 4, None off the way) and what is next."""
+
+    step: int | None
+    next: str
+
+
+_NEXT: Final[dict[State, Standing]] = {
+    State.SUBMITTED: Standing(
+        3,
+        "A maintainer reads your request and answers with a reason, by e-mail and on this page. "
+        "You need to do nothing until then.",
+    ),
+    State.RETURNED: Standing(
+        1,
+        "A maintainer asks you to change something. Read the reason, correct your answers, and "
+        "sign again.",
+    ),
+    State.REJECTED: Standing(
+        None,
+        "This request is closed. If the reason can be answered, start a new request that does so.",
+    ),
+    State.WITHDRAWN: Standing(
+        None, "You have withdrawn this request. You may start a new one at any time."
+    ),
+}
+
+
+def _standing(access_request: AccessRequest, *, active: bool) -> Standing:
+    state = State(access_request.state)
+    if state is State.DRAFT:
+        return _standing_of_draft(len(missing(access_request)))
+    if state is State.APPROVED:
+        sentence = (
+            "Your download link was sent by e-mail. If it has expired or got lost, ask for a new "
+            "one below."
+            if active
+            else "Your grant has ended, so nothing can be downloaded any more. To go on working "
+            "with the dataset, start a new request."
+        )
+        return Standing(4, sentence)
+    return _NEXT[state]
+
+
+def _standing_of_draft(gaps: int) -> Standing:
+    if not gaps:
+        return Standing(
+            2, "Everything is filled in. Read the agreement and sign it: that submits your request."
+        )
+    answers = "one answer is" if gaps == 1 else f"{gaps} answers are"
+    return Standing(1, f"Fill in the request, then sign it: {answers} still missing.")
+
+
+def _grants(access_request: AccessRequest) -> QuerySet[Grant]:
+    open_links = Q(links__revoked_at__isnull=True)
+    return access_request.grants.annotate(
+        link_expires_at=Max("links__expires_at", filter=open_links)
+    ).order_by("-starts_at")
+
+
+def _dataset(request: ApplicantRequest) -> Dataset:
+    slug = request.POST.get("dataset") or request.GET.get("dataset")
+    offered = Dataset.objects.order_by("pk")
+    dataset = (offered.filter(slug=slug) if slug else offered).first()
+    if dataset is None:
+        raise NotFound("There is no such dataset here to request.")
+    return dataset

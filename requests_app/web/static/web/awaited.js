@@ -1,0 +1,23 @@
+// <span data-awaited="URL">: asks every few seconds whether the document is there, then offers it.
+(() => {
+  "use strict";
+
+  const PAUSE = 3000;
+  const TRIES = 40;
+
+  async function wait(place, left) {
+    const { status } = await fetch(place.dataset.awaited, { method: "HEAD" });
+    if (status === 200) {
+      const link = document.createElement("a");
+      link.href = place.dataset.awaited;
+      link.textContent = "Download the PDF";
+      place.replaceChildren("Ready: ", link);
+    } else if (status === 202 && left > 0) {
+      setTimeout(() => wait(place, left - 1), PAUSE);
+    }
+  }
+
+  for (const place of document.querySelectorAll("[data-awaited]")) {
+    setTimeout(() => wait(place, TRIES), PAUSE);
+  }
+})();

@@ -1,0 +1,95 @@
+"""What happened to a request, in the applicant's words, read from the audit log."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Final
+
+from django.db.models import Count, Max, Prefetch
+
+from requests_app.audit import kinds
+from requests_app.audit.models import Entry, PersonalValue
+from requests_app.requests.models import AccessRequest
+
+NEWEST: Final = 200
+
+# kind -> what the applicant is told, and the tone of the mark beside it ("" is neutral).
+TOLD: Final[dict[str, tuple[str, str]]] = {
+    kinds.REQUEST_STARTED: ("You started the request", ""),
+    kinds.REQUEST_SAVED: ("You saved your answers", ""),
+    kinds.AGREEMENT_SIGNED: ("You signed the Data Access Agreement and submitted the request", ""),
+    kinds.AGREEMENT_RENDERED: ("The signed agreement was made into a PDF", ""),
+    kinds.REQUEST_APPROVED: ("A maintainer approved the request", "good"),
+    kinds.REQUEST_RETURNED: ("A maintainer returned the request for changes", "warn"),
+    kinds.REQUEST_REJECTED: ("A maintainer rejected the request", "bad"),
+    kinds.REQUEST_WITHDRAWN: ("You withdrew the request", ""),
+    kinds.GRANT_CREATED: ("Your grant began", "good"),
+    kinds.GRANT_REVOKED: ("A maintainer revoked your grant", "bad"),
+    kinds.GRANT_GIVEN_UP: ("Your grant ended with the request", ""),
+    kinds.LINK_ISSUED: ("A download link was sent to you", "good"),
+    kinds.LINK_RENEWED: ("You asked for a new download link, and it was sent to you", ""),
+    kinds.LINK_REVOKED: ("A maintainer closed a download link", "bad"),
+    kinds.ARCHIVE_DOWNLOADED: ("The archive was downloaded, whole or in part", ""),
+    kinds.MANIFEST_DOWNLOADED: ("The manifest was downloaded", ""),
+}
+
+# Thousands of these may stand under one request: they are told as one sum.
+SUMMED: Final = (kinds.FILE_DOWNLOADED,)
+
+# Filed under a request, and of no use to its applicant.
+NOT_TOLD: Final = frozenset({kinds.MESSAGE_SENT, kinds.LINK_REFUSED})
+
+# Repeating itself, one of these is told once, with the number of times.
+_GATHERED: Final = frozenset(
+    {kinds.REQUEST_SAVED, kinds.ARCHIVE_DOWNLOADED, kinds.MANIFEST_DOWNLOADED}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the timeline. `at` is its instant, the last one when it stands for several."""
+
+    at: datetime
+    words: str
+    tone: str = ""
+    reason: str = ""
+
+
+def timeline(access_request: AccessRequest) -> list[Event]:
+    """Returns what the applicant may see of the request's story, the newest first.
+
+    Of personal values only `reason` is read, which is addressed to the applicant; a private note is
+    never fetched. Two queries and one for the sums, whatever the number of entries.
+    """
+    reasons = PersonalValue.objects.filter(field="reason")
+    entries = (
+        Entry.objects.filter(trail=access_request.audit_trail, kind__in=TOLD)
+        .prefetch_related(Prefetch("personal_values", queryset=reasons, to_attr="reasons"))
+        .order_by("-pk")[:NEWEST]
+    )
+    events = [*_told(entries), *_summed(access_request)]
+    return sorted(events, key=lambda event: event.at, reverse=True)
+
+
+def _told(entries: Iterable[Entry]) -> Iterator[Event]:
+    for kind, run in groupby(entries, key=lambda entry: entry.kind):
+        words, tone = TOLD[kind]
+        each = list(run)
+        if kind in _GATHERED:
+            often = f" ({len(each)} times)" if len(each) > 1 else ""
+            yield Event(each[0].at, words + often, tone)
+            continue
+        for entry in each:
+            reason = next((str(item.value) for item in entry.reasons), "")  # type: ignore[attr-defined]
+            yield Event(entry.at, words, tone, reason)
+
+
+def _summed(access_request: AccessRequest) -> Iterator[Event]:
+    found = Entry.objects.filter(trail=access_request.audit_trail, kind__in=SUMMED).aggregate(
+        times=Count("pk"), last=Max("at")
+    )
+    if found["times"] == 1:
+        yield Event(found["last"], "One file was downloaded")
+    elif found["times"]:
+        yield Event(found["last"], f"Files were downloaded, {found['times']:,} times")
