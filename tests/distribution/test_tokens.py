@@ -33,8 +33,20 @@ def test_every_character_counts(at):
 
 @pytest.mark.parametrize(
     "token",
-    ["", ".", "..", TOKEN[:-1], f"{TOKEN}A", f"{TOKEN}=", f" {TOKEN}", f"{TOKEN}\n", TOKEN * 90]
-    + [TOKEN.replace(".", ":"), TOKEN.upper(), "é" * 110, "\0"],
+    [
+        *[
+            "",
+            ".",
+            "..",
+            TOKEN[:-1],
+            f"{TOKEN}A",
+            f"{TOKEN}=",
+            f" {TOKEN}",
+            f"{TOKEN}\n",
+            TOKEN * 90,
+        ],
+        *[TOKEN.replace(".", ":"), TOKEN.upper(), "é" * 110, "\0"],
+    ],
 )
 def test_what_is_not_a_token_is_not_genuine(token):
     assert not read_token(token).genuine
