@@ -12,6 +12,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.authentication import get_authentication_records
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
+from django.contrib.messages import constants
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
@@ -69,6 +70,8 @@ class AccountAdapter(DefaultAccountAdapter):
         user = User.objects.select_for_update().get(pk=email_address.user_id)
         holder = applicants.account_with(email_address.email)
         if holder is not None and holder.pk != user.pk:
+            failed, said = "account/messages/email_confirmation_failed.txt", email_address.email
+            self.add_message(request, constants.ERROR, failed, {"email": said})
             return False
         replaces = EmailAddress.objects.filter(user=user, verified=True).exists()
         if not super().confirm_email(request, email_address):

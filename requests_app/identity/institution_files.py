@@ -209,21 +209,23 @@ def _shared_hosts() -> frozenset[str]:
 def _objects(text: TextIO) -> Iterator[dict[str, Any]]:
     """The objects of a large JSON array, one by one, without holding it whole."""
     decoder = json.JSONDecoder()
-    buffer, ended = "", False
-    while True:
-        buffer = buffer.lstrip("[, \t\r\n")
+    buffer = text.read(_CHUNK).lstrip()
+    whole = buffer.startswith("[")
+    buffer = buffer.removeprefix("[")
+    while whole:
+        buffer = buffer.lstrip(", \t\r\n")
         try:
-            value, end = decoder.raw_decode(buffer)
+            record, end = decoder.raw_decode(buffer)
         except json.JSONDecodeError:
-            chunk = text.read(_CHUNK) if len(buffer) < _RECORD_LIMIT else ""
-            if chunk:
-                buffer += chunk
-                continue
-            ended = buffer.strip("] \t\r\n") == ""
-            break
-        if not isinstance(value, dict):
-            break
-        yield value
+            more = text.read(_CHUNK) if len(buffer) < _RECORD_LIMIT else ""
+            if not more:
+                whole = buffer.rstrip() == "]"
+                break
+            buffer += more
+            continue
+        whole = isinstance(record, dict)
+        if whole:
+            yield record
         buffer = buffer[end:]
-    if not ended:
+    if not whole:
         raise Invalid("The .json file is not a ROR dump: an array of organisation records.")

@@ -1,6 +1,6 @@
 """The portal's own table of domains: what a verdict asks of it, and how files come into it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from django.db import transaction
@@ -76,13 +76,13 @@ def load(*, batch: Batch, by: log.Audited) -> Loaded:
         else:
             changed += 1
             writes.append(_new(row, batch))
-    for some in _in_parts(writes):
-        InstitutionDomain.objects.bulk_create(
-            some,
-            update_conflicts=True,
-            unique_fields=["domain"],
-            update_fields=["name", "standing", "source"],
-        )
+    InstitutionDomain.objects.bulk_create(
+        writes,
+        batch_size=_BATCH,
+        update_conflicts=True,
+        unique_fields=["domain"],
+        update_fields=["name", "standing", "source"],
+    )
     loaded = Loaded(
         batch.source, batch.sha256, added, changed, unchanged, kept, dict(batch.skipped)
     )
@@ -94,11 +94,6 @@ def _new(row: Row, batch: Batch) -> InstitutionDomain:
     return InstitutionDomain(
         domain=row.domain, name=row.name, standing=row.standing, source=batch.source
     )
-
-
-def _in_parts(rows: list[InstitutionDomain]) -> Iterator[list[InstitutionDomain]]:
-    for start in range(0, len(rows), _BATCH):
-        yield rows[start : start + _BATCH]
 
 
 def _rule(row: InstitutionDomain) -> Rule:

@@ -51,7 +51,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.full_name or self.email
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self.canonical_email = parse(self.email).canonical
+        address = parse(self.email)
+        self.email, self.canonical_email = address.normal, address.canonical
         if (fields := kwargs.get("update_fields")) and "email" in fields:
             kwargs["update_fields"] = {*fields, "canonical_email"}
         super().save(*args, **kwargs)
