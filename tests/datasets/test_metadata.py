@@ -51,6 +51,13 @@ def test_descriptions_say_when_the_release_is_synthetic(describe: Any) -> None:
     assert "SYNTHETIC" not in describe()["description"]
 
 
+@pytest.mark.parametrize("describe", [schema_org, croissant])
+def test_descriptions_of_a_real_release_do_not_call_it_synthetic(describe: Any) -> None:
+    data = describe(release=metadata.ReleaseFacts("2.0", dt.date(2025, 3, 1), is_synthetic=False))
+    assert data["version"] == "2.0"
+    assert "synthetic" not in json.dumps(data).lower()
+
+
 def test_croissant_has_what_the_specification_requires() -> None:
     data = croissant()
     required = {"@context", "@type", "conformsTo", "name", "description", "license", "url"}

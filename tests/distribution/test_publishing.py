@@ -259,6 +259,13 @@ def test_what_a_killed_process_left_is_removed_and_a_living_one_is_spared(store)
     assert visible(store) == []
 
 
+def test_a_stray_file_among_the_staging_folders_is_left_alone(dataset, folder, store):
+    (store / staging.STAGING).mkdir(parents=True)
+    (store / staging.STAGING / "note.txt").write_text("not ours")
+    publish(dataset, folder)
+    assert f"{staging.STAGING}/note.txt" in visible(store)
+
+
 def test_progress_counts_every_file(dataset, folder):
     seen = []
     publish(dataset, folder, progress=lambda *step: seen.append(step))

@@ -10,11 +10,12 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 STAGING: Final = ".staging"
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextmanager
@@ -22,12 +23,15 @@ def staged(root: Path) -> Iterator[Path]:
     """A fresh, empty folder below ``root``; whatever of it was not placed is removed at the end."""
     staging = root / STAGING
     staging.mkdir(mode=0o750, parents=True, exist_ok=True)
-    _remove_abandoned(staging)
     room = staging / secrets.token_hex(8)
-    room.mkdir(mode=0o750)
-    lock = os.open(room, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with _opened(staging) as all_rooms:
+        # Held until our room is locked, so that nobody takes it for an abandoned one.
+        fcntl.flock(all_rooms, fcntl.LOCK_EX)
+        _remove_abandoned(staging)
+        room.mkdir(mode=0o750)
+        lock = os.open(room, _FOLDER)
         fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
         folder = room / "release"
         folder.mkdir(mode=0o750)
         yield folder
@@ -58,20 +62,25 @@ def place(folder: Path, root: Path, prefix: str) -> None:
 
 def _remove_abandoned(staging: Path) -> None:
     for room in staging.iterdir():
-        lock = os.open(room, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
+        # Gone already, or locked by the process that fills it (or no folder, and none of ours).
+        with (
+            suppress(FileNotFoundError, NotADirectoryError, BlockingIOError),
+            _opened(room) as lock,
+        ):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue  # another process is filling it
-        else:
             shutil.rmtree(room, ignore_errors=True)
-        finally:
-            os.close(lock)
 
 
 def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with _opened(folder) as descriptor:
         os.fsync(descriptor)
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    """A descriptor of the folder; closing it releases its lock."""
+    descriptor = os.open(folder, _FOLDER)
+    try:
+        yield descriptor
     finally:
         os.close(descriptor)
