@@ -43,11 +43,3 @@ class DigestingReader:
     def digests(self) -> Digests:
         """The digests of all that was read so far."""
         return Digests(self._size, self._sha256.hexdigest(), self._crc32)
-
-
-def digest(source: BinaryIO) -> Digests:
-    """Read ``source`` from where it stands to its end, in big blocks."""
-    reader = DigestingReader(source)
-    while reader.read(BLOCK):
-        pass
-    return reader.digests
