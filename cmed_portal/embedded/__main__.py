@@ -72,6 +72,7 @@ def lay_out() -> Layout:
         private_folder(folder)
     if layout.sockets.parent != var:
         print(f"The path of {var} is too long for sockets: they lie in {layout.sockets}/")
+    os.environ["DJANGO_SETTINGS_MODULE"] = "cmed_portal.settings"  # whatever a test run left here
     os.environ["CMED_VAR_DIR"] = str(var)
     os.environ.setdefault("CMED_BASE_URL", layout.address)
     # Only now, as it reads what was just set; it makes the keys, or stops with a sentence.
