@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
@@ -143,6 +143,7 @@ class TestBothSpellings(TestCase):
         ),
         offsets,
     )  # fmt: skip
+    @settings(max_examples=60)
     def test_they_agree(self, releases, grants, at):
         start = timezone.now()
         now = start + at

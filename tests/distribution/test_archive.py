@@ -12,7 +12,7 @@ import zlib
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from requests_app.distribution.archive import Archive, Member, Slice, text_member
@@ -187,7 +187,6 @@ contents = st.dictionaries(
 
 
 @given(contents, st.data())
-@settings(deadline=None)
 def test_any_range_is_that_range_of_the_whole(files, data):
     disk = Disk(files)
     archive = disk.archive(members=[text_member("manifest.sha256", b"0123456789"), *disk.members])

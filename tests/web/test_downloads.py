@@ -3,6 +3,7 @@
 import hashlib
 import io
 import logging
+import os
 import re
 import zipfile
 from datetime import timedelta
@@ -10,6 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.messages import get_messages
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
 from django.db import DatabaseError
 from django.test import Client
 from django.urls import reverse
@@ -359,6 +362,40 @@ def closed_links():
         ("grant expired", 403, make_link(GrantFactory(ends_at=past))[1]),
         ("grant revoked", 403, make_link(GrantFactory(revoked_at=past))[1]),
     ]
+
+
+class TestSendfile:
+    """What gunicorn needs: its own wrapper around a descriptor that stands at the first byte."""
+
+    class Wrapper:
+        def __init__(self, filelike, size):
+            self.filelike, self.close = filelike, filelike.close
+
+        def __iter__(self):
+            return iter(lambda: self.filelike.read(100), b"")
+
+    @pytest.fixture(autouse=True)
+    def _keep_the_connection(self, monkeypatch):
+        """Django would close the test's database connection around a real request."""
+        for signal in (request_started, request_finished):
+            monkeypatch.setattr(signal, "receivers", [])
+
+    @pytest.mark.parametrize(
+        ("header", "start", "count"), [({}, 0, 1400), ({"Range": "bytes=300-349"}, 300, 50)]
+    )
+    def test_a_file_goes_out_through_the_server_s_wrapper(self, rf, token, header, start, count):
+        environ = rf.get(file_url(token), headers=header).environ
+        environ["wsgi.file_wrapper"] = self.Wrapper
+        told = []
+        answer = WSGIHandler()(environ, lambda status, headers: told.extend(headers))
+        assert isinstance(answer, self.Wrapper)
+        assert os.lseek(answer.filelike.fileno(), 0, os.SEEK_CUR) == start
+        assert dict(told)["Content-Length"] == str(count)
+        assert b"".join(answer) == CONTENT[start : start + count]
+        descriptor = answer.filelike.fileno()
+        answer.close()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)
 
 
 class TestRefusals:

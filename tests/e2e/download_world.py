@@ -1,0 +1,49 @@
+"""Fills a fresh database and file store with one release and one link, and prints the link.
+
+Run as `python -m tests.e2e.download_world` with the settings of the server that will serve it.
+"""
+
+import json
+import random
+import sys
+from hashlib import sha256
+
+import django
+from django.core.management import call_command
+
+CLIPS, CLIP_BYTES, LARGE_BYTES = 60, 150_000, 200_000_000
+
+
+def main() -> None:
+    """Migrate, publish, issue; print what the tests need to know as JSON."""
+    django.setup()
+    call_command("migrate", verbosity=0)
+    from requests_app.distribution.packages import package_of  # noqa: PLC0415 - needs the registry
+    from tests.factories.distribution import (  # noqa: PLC0415 - same
+        DatasetFactory,
+        GrantFactory,
+        make_link,
+        make_release,
+    )
+
+    chance = random.Random(20260304)
+    clips = {f"clips/{n:03}.mp4": chance.randbytes(CLIP_BYTES + n) for n in range(CLIPS)}
+    dataset = DatasetFactory(slug="gulls")
+    release = make_release(dataset, files=clips | {"labels.csv": b"path\n"})
+    large = DatasetFactory(slug="whales")
+    make_release(large, files={"large.mp4": bytes(LARGE_BYTES)})
+    package = package_of(release)
+    grant = GrantFactory(agreement__access_request__dataset=dataset)
+    json.dump(
+        {
+            "token": make_link(grant)[1],
+            "large_token": make_link(GrantFactory(agreement__access_request__dataset=large))[1],
+            "zip_length": package.archive.length,
+            "digests": {path: sha256(content).hexdigest() for path, content in clips.items()},
+        },
+        sys.stdout,
+    )
+
+
+if __name__ == "__main__":
+    main()
