@@ -71,11 +71,10 @@ def _paragraphs(answer: str) -> str:
 
 
 def _runs(part: str) -> str:
-    """Escapes `part`; long runs stand apart, as breaking one costs its length squared."""
+    """Escapes `part`, giving long runs places to break: to break one costs its length squared."""
     pieces = _LONG_RUN.split(part)
     return "".join(
-        f"<span>{escape(piece)}</span>" if odd % 2 else escape(piece)
-        for odd, piece in enumerate(pieces)
+        f"{escape(piece)}<wbr>" if odd % 2 else escape(piece) for odd, piece in enumerate(pieces)
     )
 
 

@@ -1,0 +1,209 @@
+import hashlib
+import io
+import json
+import logging
+import re
+from collections import Counter
+
+import pytest
+from django.template.loader import get_template
+from django.test import override_settings
+from django.utils import timezone, translation
+from pypdf import PdfReader
+
+from requests_app.agreements import pdf
+from requests_app.agreements.pdf import render_pdf
+from requests_app.agreements.texts import FOLDER
+from requests_app.audit.canonical import canonical
+from requests_app.errors import Misconfigured
+from tests.factories.agreements import TEXT, document_input
+
+CMED = (FOLDER / "cmed-daa-1.md").read_text(encoding="utf-8")
+NAMES = [
+    "陈伟",
+    "محمد علي",
+    "अनन्या शर्मा",
+    "Łukasz Żółć",
+    "Иван Петров",
+    "Nguyễn Thị Ánh",
+    "김민준",
+    "佐藤さくら",
+]
+
+
+def read(document) -> PdfReader:
+    return PdfReader(io.BytesIO(render_pdf(document)))
+
+
+def words(document) -> str:
+    return "\n".join(page.extract_text() for page in read(document).pages)
+
+
+def test_it_says_that_it_is_pdf_a_3b_tagged_and_in_english():
+    reader = read(document_input())
+    catalog = reader.root_object
+    metadata = catalog["/Metadata"].get_object().get_data().decode()
+    assert 'pdfaid:part="3"' in metadata
+    assert 'pdfaid:conformance="B"' in metadata
+    assert catalog["/MarkInfo"]["/Marked"].value is True
+    assert catalog["/Lang"] == "en"
+    assert catalog["/OutputIntents"][0]["/S"] == "/GTS_PDFA1"
+    assert [entry.title for entry in reader.outline if not isinstance(entry, list)] == [
+        "Gull Agreement"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("paper", "points"), [("A4", (595, 842)), ("Letter", (612, 792)), ("</style>", (595, 842))]
+)
+def test_it_is_made_for_the_paper_of_the_country(paper, points):
+    box = read(document_input(paper=paper)).pages[0].mediabox
+    assert (round(box.width), round(box.height)) == points
+
+
+def test_the_same_input_gives_the_same_bytes_whatever_the_worker_is_set_to():
+    first = render_pdf(document_input())
+    with translation.override("fr"), timezone.override("Asia/Tokyo"):
+        assert render_pdf(document_input()) == first
+    with override_settings(TIME_ZONE="America/New_York", LANGUAGE_CODE="de"):
+        assert render_pdf(document_input()) == first
+    assert render_pdf(document_input(purpose="Another")) != first
+
+
+def test_every_page_bears_the_number_and_its_place():
+    pages = read(document_input(CMED, purpose="One line.\n\n" * 200)).pages
+    assert len(pages) > 10
+    for at, page in enumerate(pages, 1):
+        text = page.extract_text()
+        assert f"Page {at} of {len(pages)}" in text
+        assert "GULLS-DAA-2026-000001" in text
+
+
+@pytest.mark.parametrize(("paper", "lines"), [("A4", 1), ("A4", 14), ("Letter", 8), ("Letter", 24)])
+def test_the_signature_stands_with_its_affirmations_and_the_certificate_has_the_last_page(
+    paper, lines
+):
+    pages = [
+        page.extract_text()
+        for page in read(document_input(CMED, paper=paper, purpose="Why.\n" * lines)).pages
+    ]
+    signature = next(text for text in pages if "Signed electronically by the Applicant" in text)
+    assert "Affirmations and signature" in signature
+    assert "delete all of the Data when my access ends" in " ".join(signature.split())
+    assert pages.index(signature) == len(pages) - 2
+    assert "Certificate of signing" in pages[-1]
+    assert "simple electronic signature" in pages[-1]
+
+
+def test_the_certificate_shows_the_evidence():
+    document = document_input()
+    page = read(document).pages[-1].extract_text()
+    evidence = document.evidence
+    for fact in (
+        "Ada Larus",
+        "Lecturer, Pier University",
+        "user:7",
+        "ada@pier.example, verified 2026-01-29 09:30:00",
+        "2026-01-31 09:29:00, by password",
+        evidence.text_sha256,
+        evidence.answers_sha256,
+        evidence.shown_sha256,
+        "2026-01-31 09:30:00",
+        "192.0.2.7",
+        "Firefox on a pier",
+        "en-gb",
+        "I agree to sign on this page.",
+        "I have read all of it.",
+        "I will be kind to gulls.",
+    ):
+        assert fact in page
+    assert "seal" not in page.lower()
+
+
+def test_the_evidence_is_embedded_as_canonical_json():
+    document = document_input()
+    catalog = read(document).root_object
+    [reference] = {item.idnum: item for item in catalog["/AF"]}.values()
+    attached = reference.get_object()
+    assert (attached["/UF"], attached["/AFRelationship"]) == ("evidence.json", "/Supplement")
+    stream = attached["/EF"]["/F"].get_object()
+    assert stream["/Subtype"] == "/application/json"
+    assert stream["/Params"]["/ModDate"] == "D:20260131093000Z"
+    content = stream.get_data()
+    assert content == canonical(document.evidence.as_json())
+    assert json.loads(content)["text_sha256"] == hashlib.sha256(TEXT.encode()).hexdigest()
+
+
+def test_names_in_any_script_are_letters_and_not_boxes(caplog):
+    people = [
+        {"name": name, "role": "", "email": f"p{n}@pier.example"} for n, name in enumerate(NAMES)
+    ]
+    with caplog.at_level(logging.WARNING, logger="weasyprint"):
+        text = words(document_input(named_people=people, applicant_name=NAMES[0]))
+    assert not [record for record in caplog.records if "notdef" in record.getMessage()], (
+        "a font is missing: install fonts-noto-core and fonts-noto-cjk"
+    )
+    found = Counter(text)
+    for name in NAMES:
+        # Readers differ in the order they give right-to-left letters; none may be missing.
+        assert not Counter(re.sub(r"\s", "", name)) - found, name
+    for name in ("陈伟", "Łukasz Żółć", "Иван Петров"):
+        assert name in text
+
+
+def test_all_fonts_are_embedded_and_can_be_read_back():
+    people = [{"name": name, "role": "", "email": "p@pier.example"} for name in NAMES]
+    for page in read(document_input(named_people=people)).pages:
+        for reference in page["/Resources"]["/Font"].values():
+            font = reference.get_object()
+            descriptor = font["/DescendantFonts"][0].get_object()["/FontDescriptor"].get_object()
+            assert {"/FontFile2", "/FontFile3"} & set(descriptor)
+            assert "/ToUnicode" in font
+
+
+def test_hostile_answers_are_printed_as_typed_and_fetch_nothing():
+    hostile = (
+        "<script>alert(1)</script>\n<img src=file:///etc/passwd>\n{{ 7*7 }} [[funding]]\n"
+        "<link rel=attachment href='file:///etc/passwd'>\n@import url(http://127.0.0.1:9/x.css);"
+    )
+    reader = read(document_input(purpose=hostile))
+    text = " ".join(page.extract_text() for page in reader.pages)
+    for line in hostile.split("\n"):
+        assert line in text
+    assert list(reader.attachments) == ["evidence.json"]
+    assert "root:" not in text
+
+
+def test_a_template_that_reaches_outside_is_an_error_and_not_a_document(monkeypatch):
+    markup = '<style>@import url("data:text/css,p{}");</style><p>x</p>'
+    monkeypatch.setattr(pdf, "render_to_string", lambda *args: markup)
+    with pytest.raises(Misconfigured, match="nothing outside the document"):
+        render_pdf(document_input())
+
+
+def test_another_text_than_the_one_signed_is_refused():
+    document = document_input()
+    changed = pdf.AgreementDocumentInput(document.text + "\n", document.answers, document.evidence)
+    with pytest.raises(Misconfigured, match="not the one that was signed"):
+        render_pdf(changed)
+
+
+@pytest.mark.parametrize("value", ["W" * 5000, "a " + "W" * 4998, "W" * 1001 + "\n" + "W" * 3999])
+def test_a_word_without_end_wraps_inside_the_page(value):
+    shown = words(document_input(purpose=value))
+    assert shown.count("W") == value.count("W")
+    # A line of the page holds fewer than 50 letters W; what runs over its edge is lost.
+    assert max(len(line) for line in shown.split("\n") if "WW" in line) < 60
+
+
+def test_twenty_thousand_characters_are_all_printed():
+    value = "".join(f"w{n:05d} " for n in range(2857))
+    text = words(document_input(purpose=value)).split()
+    assert [word for word in text if re.fullmatch(r"w\d{5}", word)] == value.split()
+
+
+def test_the_templates_are_on_disk_and_escape_what_they_are_given():
+    page = get_template("agreements/signature.html").render(
+        {"evidence": document_input(applicant_name="<b>Bo</b>").evidence}
+    )
+    assert "&lt;b&gt;Bo&lt;/b&gt;" in page
