@@ -1,0 +1,23 @@
+"""The maintainers' face. Importing it registers every page on `site`; the URL root mounts that."""
+
+from requests_app.admin import (
+    access_requests,
+    agreements,
+    datasets,
+    grants,
+    institutions,
+    log,
+    outgoing,
+    people,
+)
+
+__all__ = [
+    "access_requests",
+    "agreements",
+    "datasets",
+    "grants",
+    "institutions",
+    "log",
+    "outgoing",
+    "people",
+]

@@ -20,7 +20,7 @@ def rule(*, domain: str, standing: str, name: str, by: User) -> InstitutionDomai
     """
     if not (by.is_active and by.is_superuser):
         raise Refused("Only superusers allow or deny domains.")
-    host = _host(domain)
+    host = ruled_host(domain)
     if standing not in {Standing.ALLOW, Standing.DENY}:
         raise Invalid("Choose.", {"standing": ["Choose whether to accept or to refuse it."]})
     row = InstitutionDomain.objects.select_for_update().filter(domain=host).first()
@@ -39,7 +39,8 @@ def rule(*, domain: str, standing: str, name: str, by: User) -> InstitutionDomai
     return row
 
 
-def _host(domain: str) -> str:
+def ruled_host(domain: str) -> str:
+    """Returns the domain as it is kept (lower-case A-labels). Raises Invalid, with `domain`."""
     try:
         host = clean_host(domain.strip().removeprefix("@"))
     except MalformedAddress as error:

@@ -1,5 +1,7 @@
 """Taking a grant back before its end."""
 
+from uuid import UUID
+
 from django.db import transaction
 
 from requests_app.distribution import grants
@@ -13,7 +15,9 @@ NO_REASON = "Give a reason: the holder reads it."
 
 
 @transaction.atomic
-def revoke_grant(*, access_request_id: object, grant_id: object, by: User, reason: str) -> Grant:
+def revoke_grant(
+    *, access_request_id: UUID | str, grant_id: UUID | str, by: User, reason: str
+) -> Grant:
     """Ends the grant `grant_id` of the request `access_request_id` at once, and tells its holder.
 
     The grant is looked for among that request's only, so an id of another request is NotFound.
@@ -21,7 +25,7 @@ def revoke_grant(*, access_request_id: object, grant_id: object, by: User, reaso
     Invalid without a reason. Effects, all or none: the grant's end, one entry, an e-mail.
     """
     reason = reasons.clean(reason, required=NO_REASON)
-    if not Grant.objects.filter(pk=grant_id, access_request=access_request_id).exists():
+    if not Grant.objects.filter(pk=grant_id, access_request__pk=access_request_id).exists():
         raise NotFound("There is no such grant under this request.")
     grant = grants.revoke_grant(grant_id=grant_id, by=by, reason=reason)
     access_request = grant.access_request

@@ -1,5 +1,7 @@
 """An applicant takes a request back."""
 
+from uuid import UUID
+
 from django.db import transaction
 
 from requests_app.distribution import grants
@@ -12,7 +14,7 @@ from requests_app.requests.transitions import lock, move
 
 
 @transaction.atomic
-def withdraw(*, access_request_id: object, by: User, reason: str = "") -> AccessRequest:
+def withdraw(*, access_request_id: UUID | str, by: User, reason: str = "") -> AccessRequest:
     """Withdraws the request for its applicant; grants under it end in the same moment.
 
     Raises what `transitions.lock` raises, and Invalid for a reason that cannot be kept. Effects,

@@ -1,5 +1,7 @@
 """Deciding a signed request: approve it, return it for changes, or reject it."""
 
+from uuid import UUID
+
 from django.db import transaction
 
 from requests_app import conf
@@ -28,8 +30,8 @@ STILL_RENDERING = (
 @transaction.atomic
 def approve(
     *,
-    access_request_id: object,
-    agreement_id: object,
+    access_request_id: UUID | str,
+    agreement_id: UUID | str,
     by: User,
     reason: str,
     private_note: str = "",
@@ -61,8 +63,8 @@ def approve(
 @transaction.atomic
 def return_for_changes(
     *,
-    access_request_id: object,
-    agreement_id: object,
+    access_request_id: UUID | str,
+    agreement_id: UUID | str,
     by: User,
     reason: str,
     private_note: str = "",
@@ -84,8 +86,8 @@ def return_for_changes(
 @transaction.atomic
 def reject(
     *,
-    access_request_id: object,
-    agreement_id: object,
+    access_request_id: UUID | str,
+    agreement_id: UUID | str,
     by: User,
     reason: str,
     private_note: str = "",
@@ -100,13 +102,13 @@ def reject(
     return decision
 
 
-def _lock(access_request_id: object, verb: Verb, by: User) -> AccessRequest:
+def _lock(access_request_id: UUID | str, verb: Verb, by: User) -> AccessRequest:
     """Locks the request; whoever comes second is told who was first."""
     try:
         return lock(access_request_id, verb, by)
     except Conflict as conflict:
         first = (
-            Decision.objects.filter(access_request=access_request_id)
+            Decision.objects.filter(access_request__pk=access_request_id)
             .select_related("by", "access_request")
             .first()
         )
@@ -119,7 +121,7 @@ def _lock(access_request_id: object, verb: Verb, by: User) -> AccessRequest:
         ) from conflict
 
 
-def _agreement(access_request: AccessRequest, agreement_id: object) -> Agreement:
+def _agreement(access_request: AccessRequest, agreement_id: UUID | str) -> Agreement:
     latest = access_request.agreements.order_by("-signed_at").first()
     if latest is None or str(latest.pk) != str(agreement_id):
         raise Conflict(SIGNED_AGAIN)

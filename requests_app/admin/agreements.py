@@ -1,0 +1,88 @@
+"""Texts and signed agreements, read-only."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from requests_app.admin.base import PortalAdmin
+from requests_app.admin.roles import WITH_SUPERUSER, datasets, person
+from requests_app.admin.site import site
+from requests_app.agreements.models import Agreement, AgreementText
+from requests_app.requests.visibility import for_review
+
+
+@admin.register(AgreementText, site=site)
+class AgreementTextAdmin(PortalAdmin):
+    """Every version of every Data Access Agreement, as loaded."""
+
+    readers = WITH_SUPERUSER
+    list_display = ("dataset", "number", "published_at", "sha256")
+    list_display_links = ("dataset", "number")
+    list_select_related = ("dataset",)
+    fields = ("dataset", "number", "published_at", "sha256", "words")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AgreementText]:
+        return AgreementText.objects.filter(dataset__in=datasets(request))
+
+    @admin.display(description="Text")
+    def words(self, text: AgreementText) -> SafeString:
+        return format_html('<div class="typed typed--mono">{}</div>', text.body)
+
+
+@admin.register(Agreement, site=site)
+class AgreementAdmin(PortalAdmin):
+    """Signed agreements of the requests the person may review."""
+
+    list_display = ("number", "signer_name", "institution", "dataset", "signed_at", "has_pdf")
+    list_filter = ("text__dataset",)
+    list_select_related = ("access_request", "text__dataset", "document")
+    search_fields = ("number", "access_request__legal_name", "access_request__institution")
+    date_hierarchy = "signed_at"
+    fields = ("number", "dataset", "text", "signed_at", "signer_name", "pdf", "request_page")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Agreement]:
+        seen = for_review(person(request)).order_by().values("pk")
+        return Agreement.objects.filter(access_request__in=seen).defer("document__content")
+
+    @admin.display(description="Signed by")
+    def signer_name(self, agreement: Agreement) -> str:
+        return str(agreement.values.get("applicant_name", ""))
+
+    @admin.display(description="Institution")
+    def institution(self, agreement: Agreement) -> str:
+        return str(agreement.values.get("institution", ""))
+
+    @admin.display(description="Dataset", ordering="text__dataset")
+    def dataset(self, agreement: Agreement) -> str:
+        return str(agreement.text.dataset)
+
+    @admin.display(description="PDF", boolean=True)
+    def has_pdf(self, agreement: Agreement) -> bool:
+        return hasattr(agreement, "document")
+
+    @admin.display(description="PDF")
+    def pdf(self, agreement: Agreement) -> Any:
+        if not hasattr(agreement, "document"):
+            return "still being made"
+        where = reverse(
+            "admin:requests_app_accessrequest_agreement",
+            args=[agreement.access_request_id, agreement.pk],
+        )
+        return format_html('<a href="{}">{}.pdf</a>', where, agreement.number)
+
+    @admin.display(description="Access request")
+    def request_page(self, agreement: Agreement) -> SafeString:
+        return page_link(agreement.access_request_id, str(agreement.access_request))
+
+
+def page_link(access_request_id: object, label: str) -> SafeString:
+    """Returns a link to the page of a request."""
+    where = reverse("admin:requests_app_accessrequest_change", args=[access_request_id])
+    return format_html('<a href="{}">{}</a>', where, label)

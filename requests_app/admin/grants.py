@@ -1,0 +1,115 @@
+"""Grants and the download links that stand on them, read-only. Revoke on a request's page."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from requests_app.admin.agreements import page_link
+from requests_app.admin.base import PortalAdmin
+from requests_app.admin.filters import GrantStateFilter
+from requests_app.admin.roles import person
+from requests_app.admin.site import site
+from requests_app.admin.tones import GRANT_TONES, badge
+from requests_app.distribution.models import DownloadLink, Grant, GrantState
+from requests_app.requests.visibility import for_review
+
+
+@admin.register(Grant, site=site)
+class GrantAdmin(PortalAdmin):
+    """Who may fetch what, until when, under which agreement."""
+
+    list_display = ("holder", "institution", "dataset", "state_badge", "starts_at", "ends_at")
+    list_filter = (GrantStateFilter, "dataset")
+    list_select_related = ("applicant", "dataset", "access_request", "agreement")
+    search_fields = (
+        "access_request__legal_name",
+        "access_request__institution",
+        "applicant__email",
+        "agreement__number",
+    )
+    search_help_text = "Name, institution, e-mail address or agreement number"
+    fields = (
+        "holder",
+        "institution",
+        "dataset",
+        "state_badge",
+        "starts_at",
+        "ends_at",
+        "revoked_at",
+        "revoked_reason",
+        "agreement",
+        "request_page",
+    )
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Grant]:
+        seen = for_review(person(request)).order_by().values("pk")
+        return Grant.objects.filter(access_request__in=seen)
+
+    @admin.display(description="Holder", ordering="access_request__legal_name")
+    def holder(self, grant: Grant) -> str:
+        return grant.access_request.legal_name
+
+    @admin.display(description="Institution", ordering="access_request__institution")
+    def institution(self, grant: Grant) -> str:
+        return grant.access_request.institution
+
+    @admin.display(description="State")
+    def state_badge(self, grant: Grant) -> SafeString:
+        state = grant.state()
+        return badge(state.value.capitalize(), GRANT_TONES[state])
+
+    @admin.display(description="Access request")
+    def request_page(self, grant: Grant) -> SafeString:
+        return page_link(grant.access_request_id, str(grant.access_request))
+
+
+@admin.register(DownloadLink, site=site)
+class DownloadLinkAdmin(PortalAdmin):
+    """When links were issued and until when they open. Of the secret not even the hash is shown."""
+
+    list_display = ("holder", "dataset", "state_badge", "created_at", "expires_at")
+    list_select_related = ("grant__access_request", "grant__dataset")
+    search_fields = ("grant__access_request__legal_name", "grant__applicant__email")
+    search_help_text = "Name or e-mail address of the holder"
+    fields = (
+        "holder",
+        "dataset",
+        "state_badge",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+        "request_page",
+    )
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DownloadLink]:
+        seen = for_review(person(request)).order_by().values("pk")
+        found = DownloadLink.objects.filter(grant__access_request__in=seen)
+        return found.defer("secret_sha256")
+
+    @admin.display(description="Holder")
+    def holder(self, link: DownloadLink) -> str:
+        return link.grant.access_request.legal_name
+
+    @admin.display(description="Dataset")
+    def dataset(self, link: DownloadLink) -> str:
+        return str(link.grant.dataset)
+
+    @admin.display(description="State")
+    def state_badge(self, link: DownloadLink) -> SafeString:
+        now = timezone.now()
+        if link.revoked_at is not None and link.revoked_at <= now:
+            return badge("Revoked", "bad")
+        if link.expires_at <= now:
+            return badge("Expired", "")
+        state = link.grant.state(now)
+        if state is GrantState.ACTIVE:
+            return badge("Open", "good")
+        return badge(f"Closed: grant {state.value}", GRANT_TONES[state])
+
+    @admin.display(description="Access request")
+    def request_page(self, link: DownloadLink) -> SafeString:
+        return page_link(link.grant.access_request_id, str(link.grant.access_request))

@@ -1,0 +1,106 @@
+"""What happened to a request, as maintainers and auditors read it in the audit log."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from django.db.models import Count, Max
+
+from requests_app.audit import kinds, reading
+from requests_app.audit.models import Entry
+from requests_app.identity.models import User
+from requests_app.requests.models import AccessRequest
+
+NEWEST: Final = 200
+
+# kind -> what is told, and the tone of the mark beside it ("" is neutral).
+TOLD: Final[dict[str, tuple[str, str]]] = {
+    kinds.REQUEST_STARTED: ("Request started", ""),
+    kinds.REQUEST_SAVED: ("Answers saved", ""),
+    kinds.AGREEMENT_SIGNED: ("Data Access Agreement signed, request submitted", "info"),
+    kinds.AGREEMENT_RENDERED: ("Agreement made into a PDF", ""),
+    kinds.REQUEST_APPROVED: ("Approved", "good"),
+    kinds.REQUEST_RETURNED: ("Returned for changes", "warn"),
+    kinds.REQUEST_REJECTED: ("Rejected", "bad"),
+    kinds.REQUEST_WITHDRAWN: ("Withdrawn by the applicant", "warn"),
+    kinds.GRANT_CREATED: ("Grant created", "good"),
+    kinds.GRANT_REVOKED: ("Grant revoked", "bad"),
+    kinds.GRANT_GIVEN_UP: ("Grant ended with the withdrawal", "warn"),
+    kinds.LINK_ISSUED: ("Download link sent", ""),
+    kinds.LINK_RENEWED: ("Fresh download link asked for and sent", ""),
+    kinds.LINK_REVOKED: ("Download link revoked", "bad"),
+    kinds.LINK_REFUSED: ("Download link refused", "warn"),
+    kinds.ARCHIVE_DOWNLOADED: ("Archive downloaded, whole or in part", ""),
+    kinds.MANIFEST_DOWNLOADED: ("Manifest downloaded", ""),
+    kinds.MESSAGE_SENT: ("E-mail sent", ""),
+}
+QUOTED: Final = {"reason": "Reason, read by the applicant", "private_note": "Private note"}
+NAMES: Final = {"system": "the portal", "operator": "an operator", "anyone": "somebody"}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the timeline. `quotes` and `details` are pairs of a label and a value."""
+
+    at: datetime
+    words: str
+    who: str = ""
+    tone: str = ""
+    quotes: list[tuple[str, str]] = field(default_factory=list)
+    details: list[tuple[str, str]] = field(default_factory=list)
+
+
+def timeline(access_request: AccessRequest) -> list[Event]:
+    """Returns the request's story, newest first: single files as one sum, at most `NEWEST` others.
+
+    Personal values are merged in; one that was erased is said to be. Four queries, however long
+    the story.
+    """
+    story = reading.story(access_request.audit_trail).exclude(kind=kinds.FILE_DOWNLOADED)
+    entries = list(story.order_by("-pk")[:NEWEST])
+    names = actor_names(entries)
+    events = [_event(entry, names) for entry in entries]
+    return sorted([*events, *_files(access_request)], key=lambda event: event.at, reverse=True)
+
+
+def actor_names(entries: Iterable[Entry]) -> dict[str, str]:
+    """Returns what to call each actor of the entries: reference -> name. One query."""
+    refs = {entry.actor for entry in entries}
+    ids = [ref.removeprefix("user:") for ref in refs if ref.startswith("user:")]
+    people = User.objects.filter(pk__in=[pk for pk in ids if pk.isdigit()])
+    return NAMES | {person.audit_ref: str(person) for person in people}
+
+
+def merged(entry: Entry) -> dict[str, Any]:
+    """Returns the entry's public details and personal values as one; erased ones say so."""
+    erased = dict.fromkeys(entry.commitments, "(erased)")
+    kept = {item.field: item.value for item in entry.personal_values.all()}
+    return {**entry.details, **erased, **kept}
+
+
+def _event(entry: Entry, names: dict[str, str]) -> Event:
+    words, tone = TOLD.get(entry.kind, (entry.kind, ""))
+    values = merged(entry)
+    quotes = [(label, str(values.pop(name))) for name, label in QUOTED.items() if values.get(name)]
+    if entry.kind == kinds.MESSAGE_SENT:
+        words = f"{words}: {values.pop('name', '')}"
+    details = [(name.replace("_", " "), _plain(value)) for name, value in values.items() if value]
+    who = names.get(entry.actor, entry.actor)
+    return Event(entry.at, words, who, tone, quotes, details)
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _files(access_request: AccessRequest) -> list[Event]:
+    found = Entry.objects.filter(
+        trail=access_request.audit_trail, kind=kinds.FILE_DOWNLOADED
+    ).aggregate(times=Count("pk"), last=Max("at"))
+    if not found["times"]:
+        return []
+    times = f"{found['times']:,} times" if found["times"] > 1 else "once"
+    return [
+        Event(found["last"], f"Single files downloaded, {times}", str(access_request.applicant))
+    ]
