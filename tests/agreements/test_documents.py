@@ -1,0 +1,211 @@
+import hashlib
+import io
+import threading
+import uuid
+
+import pytest
+from django.core import mail
+from django.db import DatabaseError, connections, transaction
+from pypdf import PdfReader
+
+from requests_app.agreements import documents
+from requests_app.agreements.documents import render_document, waiting
+from requests_app.agreements.models import Agreement, AgreementDocument
+from requests_app.agreements.signing import sign
+from requests_app.audit import kinds, log
+from requests_app.audit.models import Entry
+from requests_app.errors import NotFound
+from requests_app.notifications.models import Message
+from requests_app.notifications.outbox import as_email
+from requests_app.requests.models import AccessRequest
+from tests.factories.agreements import (
+    publish_text,
+    ready_request,
+    signature,
+    signed_agreement,
+    text_source,
+)
+from tests.factories.file_database import file_database
+from tests.factories.requests import approver, reviewer
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Renders in no time: what is written around the rendering is what is tested."""
+    monkeypatch.setattr(documents, "render_pdf", lambda document: b"%PDF-1.7 quick")
+
+
+def words(document: AgreementDocument) -> str:
+    return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(document.content)).pages)
+
+
+def test_the_document_is_made_of_the_version_signed_whatever_came_after():
+    agreement = signed_agreement(purpose="To learn.")
+    access_request = agreement.access_request
+    publish_text(access_request.dataset, 2, text_source("may pluck"))
+    AccessRequest.objects.filter(pk=access_request.pk).update(purpose="To sell.", country="US")
+    access_request.dataset.card["contact"]["email"] = "other@pier.example"
+    access_request.dataset.save()
+    shown = words(render_document(agreement_id=agreement.pk))
+    assert "may look at" in shown
+    assert "may pluck" not in shown
+    assert "To learn." in shown
+    assert "To sell." not in shown
+    assert agreement.evidence["text_sha256"] in shown
+
+
+@pytest.mark.usefixtures("quick")
+def test_it_is_kept_with_its_digest_and_an_entry():
+    agreement = signed_agreement()
+    document = render_document(agreement_id=str(agreement.pk))
+    digest = hashlib.sha256(b"%PDF-1.7 quick").hexdigest()
+    assert (bytes(document.content), document.size) == (b"%PDF-1.7 quick", 14)
+    assert document.sha256 == digest
+    entry = Entry.objects.get(kind=kinds.AGREEMENT_RENDERED)
+    assert (entry.actor, entry.subject) == ("system", agreement.audit_ref)
+    assert entry.trail == agreement.access_request.audit_ref
+    assert entry.details == {"sha256": digest, "size": 14}
+
+
+@pytest.mark.usefixtures("quick")
+def test_made_twice_it_is_made_and_sent_once():
+    agreement = signed_agreement()
+    approver(agreement.access_request.dataset)
+    assert list(waiting()) == [agreement]
+    first = render_document(agreement_id=agreement.pk)
+    assert render_document(agreement_id=agreement.pk) == first
+    assert not waiting().exists()
+    assert AgreementDocument.objects.count() == 1
+    assert Message.objects.count() == 2
+    assert Entry.objects.filter(kind=kinds.AGREEMENT_RENDERED).count() == 1
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_worker_that_comes_second_writes_nothing():
+    agreement = signed_agreement()
+    ours = documents._keep(agreement, b"first")
+    theirs = documents._keep(agreement, b"second")
+    assert theirs == ours
+    assert bytes(theirs.content) == b"first"
+    assert Message.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_at_once_make_one_document(tmp_path, monkeypatch):
+    monkeypatch.setattr("requests_app.queue._send", lambda name, ids: None)
+    both_rendered = threading.Barrier(2, timeout=20)
+
+    def render(document):
+        both_rendered.wait()
+        return b"%PDF-1.7 quick"
+
+    monkeypatch.setattr(documents, "render_pdf", render)
+    agreement = signed_agreement()
+    made = []
+
+    def work():
+        try:
+            made.append(render_document(agreement_id=agreement.pk).pk)
+        finally:
+            connections.close_all()
+
+    with file_database(tmp_path):
+        workers = [threading.Thread(target=work) for _ in range(2)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        assert len(made) == 2
+        assert len(set(made)) == 1
+        assert Message.objects.count() == 1
+        assert Entry.objects.filter(kind=kinds.AGREEMENT_RENDERED).count() == 1
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_applicant_gets_a_copy():
+    agreement = signed_agreement(legal_name="Bo O'Gull & Sons")
+    render_document(agreement_id=agreement.pk)
+    message = Message.objects.get()
+    assert message.recipient == agreement.signer.email
+    assert message.trail == agreement.access_request.audit_ref
+    email = as_email(message)
+    assert agreement.number in email.subject
+    assert "Dear Bo O'Gull & Sons," in email.body
+    assert f"/requests/{agreement.access_request_id}/" in email.body
+    [attachment] = email.attachments
+    assert attachment[0] == f"{agreement.number}.pdf"
+    assert attachment[1] == b"%PDF-1.7 quick"
+    assert attachment[2] == "application/pdf"
+
+
+@pytest.mark.usefixtures("quick")
+def test_every_active_maintainer_gets_the_request_and_a_link_to_review_it():
+    access_request = ready_request(legal_name="Bo O'Gull", purpose="To <b>learn</b>\nmuch.")
+    dataset = access_request.dataset
+    people = [approver(dataset), reviewer(dataset)]
+    approver(dataset, is_active=False)
+    approver()
+    dataset.maintainers.add(access_request.applicant)
+    agreement = sign_now(access_request)
+    render_document(agreement_id=agreement.pk)
+    review = Message.objects.filter(name="request_submitted")
+    assert {message.recipient for message in review} == {person.email for person in people}
+    email = as_email(review[0])
+    assert "Bo O'Gull" in email.subject
+    for fact in ("To <b>learn</b>", "Pier University", agreement.number):
+        assert fact in email.body
+    assert f"/admin/requests_app/accessrequest/{access_request.pk}/change/" in email.body
+    html = email.alternatives[0][0]
+    assert "To &lt;b&gt;learn&lt;/b&gt;" in html
+    assert email.attachments[0][0] == f"{agreement.number}.pdf"
+
+
+def sign_now(access_request: AccessRequest) -> Agreement:
+    return sign(**signature(access_request))
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("part", ["entry", "message"])
+def test_without_entry_or_messages_there_is_no_document(monkeypatch, part):
+    agreement = signed_agreement()
+
+    def broken(*args, **kwargs):
+        raise RuntimeError("no")
+
+    if part == "entry":
+        monkeypatch.setattr(log, "record", broken)
+    else:
+        monkeypatch.setattr(documents.messages, "agreement_signed", broken)
+    with pytest.raises(RuntimeError, match="no"), transaction.atomic():
+        render_document(agreement_id=agreement.pk)
+    assert not AgreementDocument.objects.exists()
+    assert not Message.objects.exists()
+    assert not Entry.objects.filter(kind=kinds.AGREEMENT_RENDERED).exists()
+    assert list(waiting()) == [agreement]
+
+
+def test_an_agreement_that_does_not_exist_is_not_found():
+    with pytest.raises(NotFound):
+        render_document(agreement_id=uuid.uuid4())
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_document_cannot_be_replaced():
+    document = render_document(agreement_id=signed_agreement().pk)
+    document.content = b"another"
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        document.save()
+
+
+def test_from_signature_to_mailbox(django_capture_on_commit_callbacks):
+    """The whole of it with the real renderer, the tasks run as a worker runs them."""
+    access_request = ready_request(legal_name="陈伟", country="US")
+    with django_capture_on_commit_callbacks(execute=True):
+        sign_now(access_request)
+    [email] = mail.outbox
+    assert email.to == [access_request.applicant.email]
+    pdf = PdfReader(io.BytesIO(email.attachments[0][1]))
+    assert round(pdf.pages[0].mediabox.width) == 612
+    assert "陈伟" in pdf.pages[0].extract_text()
