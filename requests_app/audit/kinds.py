@@ -18,6 +18,7 @@ def _fields(public: str = "", personal: str = "") -> Fields:
 
 
 ACCOUNT_CREATED = "applicant:account:created"
+SIGN_UP_REPEATED = "visitor:account:asked_again"
 EMAIL_VERIFIED = "applicant:email:verified"
 EMAIL_CHANGED = "applicant:email:changed"
 SIGNED_IN = "applicant:session:opened"
@@ -54,6 +55,7 @@ MESSAGE_SENT = "portal:message:sent"
 
 KINDS: dict[str, Fields] = {
     ACCOUNT_CREATED: _fields("standing domain", "email"),
+    SIGN_UP_REPEATED: _fields("standing domain", "email"),
     EMAIL_VERIFIED: _fields("standing domain", "email"),
     EMAIL_CHANGED: _fields("standing domain", "email"),
     SIGNED_IN: _fields("method"),

@@ -118,8 +118,10 @@ class AccountAdapter(DefaultAccountAdapter):
                     signup=name == "email_confirmation_signup",
                 )
             case "account_already_exists":
-                # Signing up hashes a password; without this the answer would come sooner here.
+                # Opening an account hashes a password and leaves an entry. So does this, or it
+                # would be told apart by how soon the answer comes.
                 make_password(to)
+                applicants.record_repeated(to)
                 messages.account_exists(to=to)
             case "unknown_account":
                 messages.unknown_account(to=to)

@@ -72,6 +72,13 @@ def record_created(user: User, *, by: log.Audited) -> None:
     _record_address(kinds.ACCOUNT_CREATED, user.email, user, by)
 
 
+def record_repeated(email: str) -> None:
+    """The entry that somebody tried to sign up with a mailbox that has an account."""
+    holder = account_with(email)
+    if holder is not None:
+        _record_address(kinds.SIGN_UP_REPEATED, email, holder, log.ANYONE)
+
+
 def record_verified(email: str, user: User, *, by: log.Audited) -> None:
     """The entry that an address was shown to be the user's, with the verdict on it."""
     _record_address(kinds.EMAIL_VERIFIED, email, user, by)

@@ -270,12 +270,17 @@ def test_signing_up_again_looks_like_the_first_time_and_tells_the_holder(again: 
     assert [message.subject for message in told] == ["You already have an account here"]
 
 
-def test_signing_up_again_costs_a_password_hash_too(client: Client, monkeypatch) -> None:
+def test_signing_up_again_costs_a_password_hash_and_an_entry_too(
+    client: Client, monkeypatch
+) -> None:
     hashed: list[str] = []
     monkeypatch.setattr("requests_app.identity.adapter.make_password", hashed.append)
-    ApplicantFactory(email="ada@monash.edu")
-    sign_up(client, "ada@monash.edu")
+    holder = ApplicantFactory(email="ada@monash.edu")
+    sign_up(client, "ada+x@monash.edu")
     assert len(hashed) == 1
+    entry = Entry.objects.get(kind=kinds.SIGN_UP_REPEATED)
+    assert entry.actor == "anyone"
+    assert entry.subject == holder.audit_ref
 
 
 def test_two_who_sign_up_with_one_address_at_once_get_the_same_answer(
