@@ -232,9 +232,11 @@ def problems(form: forms.Form, people: PeopleForms | None = None) -> list[Proble
     found += [each for field in form for each in _problems_of(field, str(field.label))]
     if people is not None:
         found += [Problem("people", str(sentence)) for sentence in people.non_form_errors()]
-        for number, person in enumerate(people.forms, 1):
+        filled = [form for form in people.forms if form.has_changed() or form.initial]
+        for number, person in enumerate(filled, 1):
+            name = str(person["name"].value() or "").strip() or f"Person {number}"
             for field in person:
-                found += _problems_of(field, f"Person {number}, {field.label}")
+                found += _problems_of(field, f"{name}, {field.label}")
     return found
 
 
