@@ -59,6 +59,8 @@ def opened(view: View) -> Callable[..., HttpResponseBase]:
         if access.link is None or not access.allowed:
             return refuse_link(request, access, "/".join([view.__name__, *what.values()]))
         try:
+            if "\0" in "".join(what.values()):
+                raise NotFound(NO_FILE)  # noqa: TRY301 - PostgreSQL cannot even compare it
             return view(request, access.link, now, **what)
         except NotFound as error:
             return say(request, error.message, HTTPStatus.NOT_FOUND)

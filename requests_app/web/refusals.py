@@ -58,7 +58,11 @@ def refuse_link(request: HttpRequest, access: Access, what: str) -> HttpResponse
     """Answer a request whose link does not open; `what` is what it asked for below the link."""
     status = HTTPStatus.NOT_FOUND if access.hidden else HTTPStatus.FORBIDDEN
     response = RefusedLink()
-    response.link, response.why, response.what = access.link, access.verdict.value, what[:300]
+    response.link, response.why, response.what = (
+        access.link,
+        access.verdict.value,
+        what.replace("\0", "")[:300],
+    )
     response.source = origin.current()
     return _fill(response, request, access.sentence, status)
 

@@ -1,10 +1,14 @@
 """Issuing, renewing and revoking links, and what the e-mail carries."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
+from threading import Barrier
 
 import pytest
 from django.core import mail
+from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
@@ -12,8 +16,9 @@ from requests_app.audit import kinds, log
 from requests_app.audit.models import Entry
 from requests_app.distribution import links
 from requests_app.distribution.access import resolve
+from requests_app.distribution.grants import revoke_grant
 from requests_app.distribution.models import DownloadLink
-from requests_app.errors import Conflict, NotFound, Refused
+from requests_app.errors import Conflict, NotFound, PortalError, Refused
 from requests_app.notifications.models import Message
 from requests_app.requests.states import State
 from tests.factories.distribution import GrantFactory, UserFactory, make_approver, make_link
@@ -186,3 +191,45 @@ def test_names_and_titles_cannot_break_the_e_mail(sent):
     assert "<b>O" not in letter.alternatives[0][0]
     assert "\n" not in letter.subject
     assert letter.recipients() == [grant.applicant.email]
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAtOnce:
+    """Workers that hold the same task, and a person who presses twice."""
+
+    def together(self, verb, count=4):
+        gate = Barrier(count)
+
+        def one(_):
+            gate.wait()
+            try:
+                return verb()
+            except PortalError as error:
+                return error
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(count) as threads:
+            return list(threads.map(one, range(count)))
+
+    def test_one_first_link(self):
+        grant = GrantFactory()
+        made = self.together(lambda: links.ensure_link(grant_id=grant.pk))
+        assert len([link for link in made if link is not None]) == 1
+        assert grant.links.count() == 1
+        assert Message.objects.count() == 1
+
+    def test_no_more_renewals_than_a_day_allows(self, settings):
+        settings.LINKS_PER_DAY = 2
+        grant = GrantFactory()
+        made = self.together(lambda: links.renew_link(grant_id=grant.pk, by=grant.applicant))
+        assert sorted(type(one).__name__ for one in made) == ["DownloadLink"] * 2 + ["Refused"] * 2
+        assert grant.links.count() == 2
+
+    def test_one_revocation(self):
+        grant = GrantFactory()
+        approver = make_approver(grant.dataset)
+        revoke = partial(revoke_grant, grant_id=grant.pk, by=approver, reason="Passed on.")
+        made = self.together(revoke)
+        assert sum(isinstance(one, Conflict) for one in made) == 3
+        assert Entry.objects.filter(kind=kinds.GRANT_REVOKED).count() == 1
