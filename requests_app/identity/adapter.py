@@ -5,7 +5,7 @@ entry that cannot be written stops the deed.
 """
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from allauth.account import app_settings
 from allauth.account.adapter import DefaultAccountAdapter
@@ -27,9 +27,24 @@ from requests_app.notifications import messages
 # A request is Any here: rooms know no HTTP, and hooks hand it on unread.
 Request = Any
 
+# What account pages say in place of allauth's own words; each tells what to do.
+SENTENCES = {
+    "account_inactive": "This account is closed. Write to the maintainers of the dataset.",
+    "duplicate_email": "This is your address already. Type the new one.",
+    "email_password_mismatch": "Address or password is wrong. Check both and try again.",
+    "enter_current_password": "This is not your current password. Type it again.",
+    "incorrect_code": "This is not the code we sent. Copy it again from the newest message.",
+    "incorrect_password": "This is not your password. Type it again.",
+    "same_as_current": "This is your address already. Type the new one.",
+    "too_many_login_attempts": "Too many attempts. Wait a few minutes, then start again.",
+    "rate_limited": "Too many attempts. Wait a few minutes, then try again.",
+}
+
 
 class AccountAdapter(DefaultAccountAdapter):
     """Verdict on addresses, mail through the outbox, entries for every deed."""
+
+    error_messages: ClassVar[dict[str, Any]] = DefaultAccountAdapter.error_messages | SENTENCES
 
     def clean_email(self, email: str) -> str:
         """Returns the address in its one spelling; refuses it, with the verdict's reason.

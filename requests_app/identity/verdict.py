@@ -106,6 +106,7 @@ class Verdict:
 
 
 USE_WORK_ADDRESS = "Please use the address that your university or company gave you."
+_SHOWN = 100  # characters
 _A_PERSON_WILL_LOOK = "Company or unknown: a person will look."
 
 
@@ -131,12 +132,12 @@ def _by_operator(address: Address, found: Sequence[Rule]) -> Verdict | None:
     if denied:
         return _refused(
             Cause.DENIED,
-            f"Addresses at {unicode_host(denied.domain)} are not accepted here. {USE_WORK_ADDRESS}",
+            f"Addresses at {_shown(denied.domain)} are not accepted here. {USE_WORK_ADDRESS}",
             denied.domain,
         )
     allowed = _longest(found, RuleKind.ALLOW)
     if allowed:
-        who = allowed.name or unicode_host(allowed.domain)
+        who = _short(allowed.name) or _shown(allowed.domain)
         return Verdict(
             Standing.INSTITUTION,
             f"The maintainers accept addresses of {who}.",
@@ -152,14 +153,14 @@ def _by_form(address: Address) -> Verdict | None:
     if is_public_suffix(address.host):
         return _refused(
             Cause.PUBLIC_SUFFIX,
-            f"{unicode_host(address.host)} is an ending that many organisations share, not a domain"
+            f"{_shown(address.host)} is an ending that many organisations share, not a domain"
             f" of one of them. {USE_WORK_ADDRESS}",
             address.host,
         )
     if address.looks_alike:
         return Verdict(
             Standing.UNKNOWN,
-            f"The domain {address.host} mixes alphabets and may imitate another one."
+            f"The domain {_short(address.host)} mixes alphabets and may imitate another one."
             " A person will look.",
             "",
             "",
@@ -174,11 +175,13 @@ def _by_institutions(address: Address, found: Sequence[Rule], lists: Lists) -> V
     hit = Listed(rule.domain, rule.name, lists.doubt(address.host, rule.name)) if rule else bundled
     if hit is None:
         return None
-    domain = unicode_host(hit.domain)
+    domain = _shown(hit.domain)
     if hit.doubt:
-        reason = f"{hit.name or domain} is listed, but {hit.doubt}: a person will look."
+        reason = f"{_short(hit.name) or domain} is listed, but {hit.doubt}: a person will look."
         return Verdict(Standing.UNKNOWN, reason, hit.name, hit.domain, Cause.DOUBTED)
-    reason = f"{domain} is the domain of {hit.name}." if hit.name else _ACADEMIC.format(domain)
+    reason = (
+        f"{domain} is the domain of {_short(hit.name)}." if hit.name else _ACADEMIC.format(domain)
+    )
     return Verdict(Standing.INSTITUTION, reason, hit.name, hit.domain, Cause.LISTED)
 
 
@@ -188,12 +191,12 @@ _ACADEMIC = "Domains ending in {} belong to academic institutions."
 def _by_providers(address: Address, lists: Lists) -> Verdict | None:
     disposable = lists.disposable(address.host)
     if disposable:
-        name = unicode_host(disposable.domain)
+        name = _shown(disposable.domain)
         reason = f"{name} gives out addresses that are thrown away after use. {USE_WORK_ADDRESS}"
         return _refused(Cause.DISPOSABLE, reason, disposable.domain)
     free = lists.free(address.host)
     if free:
-        name = unicode_host(free.domain)
+        name = _shown(free.domain)
         reason = f"Anybody can get an address at {name}. {USE_WORK_ADDRESS}"
         return _refused(Cause.FREE, reason, free.domain)
     return None
@@ -204,13 +207,23 @@ def _unlisted(address: Address, rules: Rules, lists: Lists) -> Verdict:
     near = own and (rules.institution_below(own) or lists.institution_below(own))
     if not near:
         return Verdict(Standing.UNKNOWN, _A_PERSON_WILL_LOOK, "", "", Cause.UNLISTED)
-    hint = f"{_A_PERSON_WILL_LOOK} Perhaps related to {near.name or near.domain}, which is listed."
+    who = _short(near.name) or _shown(near.domain)
+    hint = f"{_A_PERSON_WILL_LOOK} Perhaps related to {who}, which is listed."
     return Verdict(Standing.UNKNOWN, hint, "", near.domain, Cause.UNLISTED)
 
 
 def _longest(found: Sequence[Rule], kind: RuleKind) -> Rule | None:
     hits = [rule for rule in found if rule.kind is kind]
     return max(hits, key=lambda rule: len(rule.domain), default=None)
+
+
+def _shown(domain: str) -> str:
+    return _short(unicode_host(domain))
+
+
+def _short(text: str) -> str:
+    """Keeps a reason one sentence of at most 300 characters, however long a name is."""
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def _refused(cause: Cause, reason: str, matched: str = "") -> Verdict:

@@ -3,11 +3,12 @@
 from typing import Any
 
 from allauth.account import forms
+from django.contrib import messages
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 
-from requests_app.identity import applicants
+from requests_app.identity import applicants, institutions
 from requests_app.identity.fields import AddressField
 
 
@@ -27,7 +28,11 @@ class SignupForm(forms.SignupForm):
         return email
 
     def try_save(self, request: HttpRequest) -> tuple[AbstractBaseUser | None, HttpResponse | None]:
-        """Opens the account, or answers in the same way where somebody was a moment faster."""
+        """Opens the account, or answers in the same way where somebody was a moment faster.
+
+        Either way the page says what the address is taken for.
+        """
+        messages.info(request, institutions.judge(self.cleaned_data["email"]).reason)
         try:
             with transaction.atomic():
                 return self._saved(request)

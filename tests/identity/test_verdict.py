@@ -154,6 +154,14 @@ def test_a_loaded_institution_is_still_doubted_for_its_alumni() -> None:
     assert verdict("ada@alumni.new-university.org", rules=rules).cause is Cause.DOUBTED
 
 
+@pytest.mark.parametrize("kind", RuleKind)
+@pytest.mark.parametrize("host", [f"{'a' * 60}.{'b' * 60}.{'c' * 60}.org", "x.org"])
+def test_a_reason_is_short_however_long_the_names_are(host: str, kind: RuleKind) -> None:
+    rules = Table([Rule(host, kind, "University of " + "the very long name " * 15)])
+    for address in (f"ada@{host}", f"ada@alumni.{host}", "ada@y.x.org"):
+        assert len(verdict(address, rules=rules).reason) <= 300
+
+
 @given(st.text())
 def test_a_verdict_is_never_silent_and_never_raises(text: str) -> None:
     outcome = verdict(text, rules=NoRules(), lists=Known(frozenset()))

@@ -182,8 +182,16 @@ def test_the_operators_rules_stand_above_the_lists(client: Client) -> None:
     assert "not accepted" in response.context["form"].errors["email"][0]
 
 
-def test_an_unknown_company_may_sign_up_and_its_verdict_is_on_record(client: Client) -> None:
+def test_an_institution_is_named_on_the_next_page(client: Client) -> None:
+    sign_up(client, "ada@monash.edu")
+    assert "monash.edu is the domain of Monash University." in client.get(CONFIRM).content.decode()
+
+
+def test_an_unknown_company_may_sign_up_and_its_verdict_is_told_and_on_record(
+    client: Client,
+) -> None:
     sign_up(client, "ada@robotics-company.com")
+    assert "Company or unknown: a person will look." in client.get(CONFIRM).content.decode()
     entry = Entry.objects.get(kind=kinds.ACCOUNT_CREATED)
     assert entry.details == {"standing": "unknown", "domain": "robotics-company.com"}
 
