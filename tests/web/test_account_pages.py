@@ -126,7 +126,8 @@ def test_error_stands_beside_its_field_and_in_the_title(client: Client) -> None:
 def test_wrong_password_is_announced(client: Client) -> None:
     user = ApplicantFactory()
     tree = read(client.post("/accounts/login/", {"login": user.email, "password": "wrong"}))
-    assert tree.xpath("//*[@role='alert']")
+    (alert,) = tree.xpath("//main//*[@role='alert']")
+    assert "Check both and try again" in alert.text_content()
 
 
 def test_signing_in_returns_to_where_the_visitor_was_going(client: Client) -> None:
