@@ -191,9 +191,10 @@ def test_another_text_than_the_one_signed_is_refused():
 @pytest.mark.parametrize("value", ["W" * 5000, "a " + "W" * 4998, "W" * 1001 + "\n" + "W" * 3999])
 def test_a_word_without_end_wraps_inside_the_page(value):
     shown = words(document_input(purpose=value))
-    assert shown.count("W") == value.count("W")
+    lines = [line for line in shown.split("\n") if "WW" in line]
+    assert "".join(lines).count("W") == value.count("W")
     # A line of the page holds fewer than 50 letters W; what runs over its edge is lost.
-    assert max(len(line) for line in shown.split("\n") if "WW" in line) < 60
+    assert max(map(len, lines)) < 60
 
 
 def test_twenty_thousand_characters_are_all_printed():
