@@ -24,7 +24,7 @@ from cmed_portal.env import EnvError, env
 ROOT = Path(__file__).resolve().parents[2]
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FOLDERS = ("run", "log", "redis", "keys")
-READY_SECONDS = 60
+READY_SECONDS = 100
 
 
 class Stopped(BaseException):

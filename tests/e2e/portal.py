@@ -61,17 +61,17 @@ def running_portal(
         "CMED_PORT": str(port),
         **{f"CMED_{name}": value for name, value in settings.items()},
     }
-    with step("a fresh portal gets ready"):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "cmed_portal.embedded"],
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        portal = Portal(f"http://127.0.0.1:{port}", var, process)
-        until("the portal getting ready", lambda: _ready(portal), seconds=120)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cmed_portal.embedded"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    portal = Portal(f"http://127.0.0.1:{port}", var, process)
     try:
+        with step("a fresh portal gets ready"):
+            until("the portal getting ready", lambda: _ready(portal), seconds=120)
         yield portal
     finally:
         with step("the portal ends"):
