@@ -1,8 +1,9 @@
+import threading
 from datetime import timedelta
 
 import pytest
 from allauth.account.models import EmailAddress
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connections, transaction
 from django.utils import timezone, translation
 
 from requests_app.agreements.answers import digest
@@ -27,6 +28,7 @@ from tests.factories.agreements import (
 )
 from tests.factories.datasets import card_table
 from tests.factories.distribution import make_release
+from tests.factories.file_database import file_database
 from tests.factories.requests import (
     EthicsDocumentFactory,
     NamedPersonFactory,
@@ -313,3 +315,34 @@ def test_a_supervisor_is_named_for_students_only():
     assert collect_answers(access_request)["supervisor"] == ""
     access_request.is_student = True
     assert collect_answers(access_request)["supervisor"] == "Dr Tern"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("requests", [1, 2])
+def test_signatures_at_the_same_moment_count_once_each(requests, tmp_path, monkeypatch):
+    monkeypatch.setattr("requests_app.queue._send", lambda name, ids: None)
+    first = ready_request()
+    second = first if requests == 1 else ready_request(dataset=first.dataset)
+    arguments = [signature(first), signature(second)]
+    together = threading.Barrier(2, timeout=20)
+    told: list[str] = []
+
+    def work(given):
+        together.wait()
+        try:
+            told.append(sign(**given).number)
+        except Conflict as error:
+            told.append(error.message)
+        finally:
+            connections.close_all()
+
+    with file_database(tmp_path):
+        workers = [threading.Thread(target=work, args=(given,)) for given in arguments]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        numbers = set(Agreement.objects.values_list("number", flat=True))
+    assert len(numbers) == requests
+    assert len(told) == 2
+    assert numbers <= set(told)
