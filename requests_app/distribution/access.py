@@ -96,6 +96,7 @@ def resolve(token: str, now: datetime) -> Access:
     link = (
         DownloadLink.objects.filter(pk=claim.link_id)
         .select_related("grant__applicant", "grant__dataset", "grant__access_request")
+        .defer(*_LONG)
         .first()
     )
     kept = link.secret_sha256 if link else _NOBODYS
@@ -123,7 +124,8 @@ def fetchable_releases(grant: Grant, now: datetime) -> QuerySet[Release]:
     """The releases whose files may be fetched, the newest first."""
     mine = grants_in_force(now).filter(pk=grant.pk).order_by().values("dataset")
     found = Release.objects.filter(dataset__in=mine, published_at__lte=now)
-    return found.select_related("dataset").order_by("-published_at", "-pk")
+    found = found.select_related("dataset").defer("dataset__card")
+    return found.order_by("-published_at", "-pk")
 
 
 def grants_in_force(now: datetime) -> QuerySet[Grant]:
@@ -163,6 +165,15 @@ def _standing(grant: Grant, now: datetime) -> Verdict:
         return Verdict.REQUEST_CLOSED
     return Verdict.ALLOWED
 
+
+# Texts of many pages that no download reads; a link we know would take longer to load than none.
+_LONG: Final = (
+    "grant__dataset__card",
+    "grant__access_request__purpose",
+    "grant__access_request__funding",
+    "grant__access_request__ethics_reason",
+    "grant__access_request__data_protection_plan",
+)
 
 # What a secret is compared with when there is no link: the digest of no token's secret.
 _NOBODYS: Final = digest("")

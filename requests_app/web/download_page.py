@@ -52,7 +52,7 @@ class Offer:
 def page_context(
     request: HttpRequest, link: DownloadLink, releases: list[Release], now: datetime
 ) -> dict[str, Any]:
-    """Template context of `web/download.html`; three queries, however many releases there are."""
+    """Template context of `web/download.html`; four queries, however many releases there are."""
     card = card_from(link.grant.dataset.card)
     files = fetchable_files(link.grant, now)
     tallies = list(

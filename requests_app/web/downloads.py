@@ -89,6 +89,7 @@ def file(
         fetchable_files(link.grant, now)
         .filter(release__in=_releases(link, now, version)[:1], path=path)
         .select_related("release__dataset")
+        .defer("release__dataset__card")
         .first()
     )
     if row is None:
