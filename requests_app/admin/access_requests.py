@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from django.utils.timesince import timesince
 
 from requests_app.admin import deciding, request_files, request_page
@@ -38,7 +39,7 @@ class AccessRequestAdmin(PortalAdmin):
         "applicant_name",
         "institution",
         "verdict",
-        "dataset",
+        "dataset_name",
     )
     list_display_links = ("title_and_number",)
     list_filter = (StateFilter, StandingFilter, DatasetFilter, CountryFilter)
@@ -84,13 +85,13 @@ class AccessRequestAdmin(PortalAdmin):
 
     @admin.display(description="Research", ordering="research_title")
     def title_and_number(self, access_request: AccessRequest) -> str:
-        return str(access_request)
+        return Truncator(access_request).chars(90)
 
     @admin.display(description="State", ordering="state")
     def state_badge(self, access_request: AccessRequest) -> SafeString:
         return badge(access_request.get_state_display(), STATE_TONES[access_request.state])
 
-    @admin.display(description="Since", ordering="state_since")
+    @admin.display(description="Age", ordering="state_since")
     def age(self, access_request: AccessRequest) -> SafeString:
         since = access_request.state_since
         return format_html(
@@ -107,6 +108,10 @@ class AccessRequestAdmin(PortalAdmin):
             access_request.legal_name,
             access_request.email,
         )
+
+    @admin.display(description="Dataset", ordering="dataset__title")
+    def dataset_name(self, access_request: AccessRequest) -> str:
+        return str(access_request.dataset.card.get("short_title", access_request.dataset))
 
     @admin.display(description="E-mail verdict", ordering="email_standing")
     def verdict(self, access_request: AccessRequest) -> SafeString:

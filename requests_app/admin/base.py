@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from requests_app.admin.parts import PARTS
 from requests_app.admin.roles import EVERY_ROLE, OVERSIGHT, roles
 
 if TYPE_CHECKING:
@@ -45,6 +46,12 @@ class PortalAdmin(Frame):
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        title = PARTS[self.opts.object_name or ""]
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

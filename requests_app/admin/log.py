@@ -53,6 +53,6 @@ class EntryAdmin(PortalAdmin):
 
     @admin.display(description="Details")
     def told(self, entry: Entry) -> SafeString:
-        rows = [(name.replace("_", " "), value) for name, value in merged(entry).items()]
+        rows = [(name.replace("_", " "), value) for name, value in merged(entry).items() if value]
         lines = format_html_join("", "<dt>{}</dt><dd>{}</dd>", rows)
         return format_html('<dl class="told">{}</dl>', lines)

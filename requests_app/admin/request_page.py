@@ -40,6 +40,7 @@ def page(request: HttpRequest, object_id: UUID) -> HttpResponse:
         "verdict": standing_badge(access_request.email_standing),
         "verdict_now": verdict_badge(found.verdict_now),
         "people": [(row, verdict_badge(row.verdict)) for row in found.people],
+        "doubtful": sum(row.verdict.standing is not Standing.INSTITUTION for row in found.people),
         "grants": [_grant(grant) for grant in found.grants],
         "others": [(other, STATE_TONES[other.state]) for other in found.others],
         "events": timeline(access_request),

@@ -1,6 +1,6 @@
 """The maintainers' site: the admin's frame, with the portal's sign-in and nothing to delete."""
 
-from typing import Any, Final
+from typing import Any
 
 from allauth.account.decorators import secure_admin_login
 from django.contrib.admin import AdminSite
@@ -8,23 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
+from requests_app.admin.parts import PARTS
 from requests_app.admin.roles import MAINTAINERS, person, roles
 from requests_app.requests.states import State
 from requests_app.requests.visibility import for_review
-
-PARTS: Final = {
-    "AccessRequest": "Access requests",
-    "Grant": "Grants",
-    "DownloadLink": "Download links",
-    "Agreement": "Agreements",
-    "AgreementText": "Agreement texts",
-    "Dataset": "Datasets",
-    "Release": "Releases",
-    "InstitutionDomain": "E-mail domains",
-    "User": "Users",
-    "Message": "Messages",
-    "Entry": "Audit log",
-}
 
 
 class PortalAdminSite(AdminSite):
