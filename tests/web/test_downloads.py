@@ -198,6 +198,16 @@ class TestBytes:
             assert hashlib.sha256(found.body).hexdigest() == digest
             assert out.startswith(f"{release.dataset.slug}-1.0/")
 
+    def test_that_list_spells_addresses_as_every_page_does(self, client, grant):
+        paths = ["a b.txt", "a%20b.txt", "陈.txt", "a?b#c.txt", "a+b=c;d,(e)!~'*&$@.txt"]
+        make_release(grant.dataset, files=dict.fromkeys(paths, b"x"))
+        _, token = make_link(grant)
+        text = client.get(reverse("download_urls", args=[token])).body.decode()
+        listed = {urlsplit(line).path for line in text.splitlines() if line.startswith("http")}
+        assert {reverse("release_file", args=[token, "1.0", path]) for path in paths} <= listed
+        for path in paths:
+            assert client.get(reverse("download_file", args=[token, path])).status_code == 200
+
     @pytest.mark.parametrize("method", ["post", "put", "patch", "delete", "options", "trace"])
     def test_only_get_and_head(self, client, token, release, method):
         for url in [*byte_urls(token, release).values(), reverse("download_page", args=[token])]:
