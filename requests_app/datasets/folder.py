@@ -24,10 +24,14 @@ _SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file of a release. ``path`` is relative with ``/``; only clips have label and code."""
+    """A file of a release. ``path`` is relative with ``/``; only clips have label and code.
+
+    ``size`` in bytes is what it was when the folder was read.
+    """
 
     path: str
     source: Path
+    size: int
     label: str = ""
     participant_code: str = ""
 
@@ -60,7 +64,10 @@ def read_folder(folder: Path, card: Card) -> list[FoundFile]:
     faults += _disagreements(found, labels.rows)
     if faults:
         raise _refusal(folder, faults)
-    return [FoundFile(path, source, *labels.rows.get(path, ())) for path, source in found.items()]
+    return [
+        FoundFile(path, source, source.lstat().st_size, *labels.rows.get(path, ()))
+        for path, source in found.items()
+    ]
 
 
 def _walk(folder: Path, faults: list[str], prefix: str = "") -> Iterator[tuple[str, Path]]:

@@ -20,13 +20,13 @@ from requests_app.datasets.folder import FoundFile, read_folder
 from requests_app.datasets.manifest import manifest
 from requests_app.datasets.models import Dataset, File, Release
 from requests_app.distribution.storage import staging
-from requests_app.distribution.storage.local import LocalStorage
 from requests_app.errors import Conflict, Invalid
 
 Progress = Callable[[int, int], None]
 
 _VERSION = re.compile(r"(?:0|[1-9]\d{0,3})(?:\.(?:0|[1-9]\d{0,3})){1,2}")
 _MOST_THREADS = 8
+_WORTH_A_THREAD = 128 * 1024  # bytes: smaller files are over before another thread gets to run
 
 
 def check_version(version: str) -> str:
@@ -64,7 +64,7 @@ def publish_release(
     root = conf.files_dir()
     with staging.staged(root) as stage:
         rows = []
-        for number, row in enumerate(_copied(files, LocalStorage(stage)), 1):
+        for number, row in enumerate(_copied(files, stage), 1):
             rows.append(row)
             if progress is not None:
                 progress(number, len(files))
@@ -85,30 +85,35 @@ def _refuse_again(release: Release) -> None:
         )
 
 
-def _copied(files: Sequence[FoundFile], store: LocalStorage) -> Iterator[File]:
-    """Copy all files with as many threads as there are cores; yields their rows in order."""
-    threads = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))
-    try:
-        for found, digests in zip(
-            files, threads.map(lambda found: _copy(found, store), files), strict=True
-        ):
-            yield File(
-                path=found.path,
-                size=digests.size,
-                sha256=digests.sha256,
-                crc32=digests.crc32,
-                label=found.label,
-                participant_code=found.participant_code,
-            )
-    finally:
-        threads.shutdown(cancel_futures=True)
+def _copied(files: Sequence[FoundFile], stage: Path) -> Iterator[File]:
+    """Copy all files into the staged folder; yields their rows in order."""
+
+    def copy(found: FoundFile) -> Digests:
+        with open(found.source, "rb", buffering=0, opener=_open_plain) as source:
+            reader = DigestingReader(cast("BinaryIO", source))
+            staging.write(stage, found.path, cast("BinaryIO", reader))
+        return reader.digests
+
+    with ThreadPoolExecutor(_threads(files)) as threads:
+        try:
+            for found, digests in zip(files, threads.map(copy, files), strict=True):
+                yield File(
+                    path=found.path,
+                    size=digests.size,
+                    sha256=digests.sha256,
+                    crc32=digests.crc32,
+                    label=found.label,
+                    participant_code=found.participant_code,
+                )
+        finally:
+            threads.shutdown(cancel_futures=True)
 
 
-def _copy(found: FoundFile, store: LocalStorage) -> Digests:
-    with open(found.source, "rb", buffering=0, opener=_open_plain) as source:
-        reader = DigestingReader(cast("BinaryIO", source))
-        store.put(found.path, cast("BinaryIO", reader))
-    return reader.digests
+def _threads(files: Sequence[FoundFile]) -> int:
+    """One for each core, or one alone for files so small that threads only wait for each other."""
+    if sum(found.size for found in files) < _WORTH_A_THREAD * len(files):
+        return 1
+    return min(_MOST_THREADS, os.cpu_count() or 1)
 
 
 def _open_plain(path: str, flags: int) -> int:

@@ -70,6 +70,17 @@ def test_every_file_is_described_and_stored(dataset, folder):
     assert release.total_bytes == sum(path.stat().st_size for path in sources)
 
 
+def test_large_files_are_copied_side_by_side_and_whole(dataset, folder, store):
+    for number in (1, 2, 3):
+        clip = folder / f"clips/hungry/gull-{number:03d}.mp4"
+        clip.write_bytes(bytes([number]) * (3 * 1024 * 1024 + number))
+    release = publish(dataset, folder)
+    for file in release.files.all():
+        content = (store / "gulls/1.0" / file.path).read_bytes()
+        assert content == (folder / file.path).read_bytes()
+        assert (file.size, file.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+
+
 def test_clips_carry_label_and_participant_and_other_files_do_not(dataset, folder):
     release = publish(dataset, folder)
     rows = set(release.files.values_list("path", "label", "participant_code"))

@@ -12,10 +12,11 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 STAGING: Final = ".staging"
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextmanager
@@ -38,6 +39,23 @@ def staged(root: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(room, ignore_errors=True)
         os.close(lock)
+
+
+def write(folder: Path, path: str, source: BinaryIO) -> None:
+    """Write what ``source`` holds under ``path`` in a staged folder; nobody sees it before `place`.
+
+    ``path`` must be one that a walk of the release's folder found. Raises ``OSError`` as it comes:
+    a full disk, or a path that is taken.
+    """
+    target = folder / path
+    try:
+        made = os.open(target, _CREATE, 0o640)
+    except FileNotFoundError:
+        target.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        made = os.open(target, _CREATE, 0o640)
+    # Buffered, because a raw write may take only part of a block when the disk is nearly full.
+    with os.fdopen(made, "wb") as copy:
+        shutil.copyfileobj(source, copy, 1 << 20)
 
 
 def settle() -> None:
