@@ -5,12 +5,12 @@ from functools import wraps
 from typing import cast
 from uuid import UUID
 
-from allauth.account.models import EmailAddress
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.views.decorators.cache import never_cache
 
 from requests_app.errors import Refused
+from requests_app.identity.applicants import verified_email
 from requests_app.identity.models import User
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.visibility import own_or_404
@@ -70,9 +70,7 @@ def own_request_page(*methods: str) -> Callable[[RequestPage], Callable[..., Htt
 
 
 def _require_verified(user: User) -> None:
-    if not EmailAddress.objects.filter(
-        user_id=user.pk, email__iexact=user.email, verified=True
-    ).exists():
+    if verified_email(user) is None:
         raise Refused(
             f"The address {user.email} is not verified yet. Open “Account”, have a code sent to it "
             "and enter the code; then come back."
