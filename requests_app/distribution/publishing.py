@@ -26,7 +26,7 @@ Progress = Callable[[int, int], None]
 
 _VERSION = re.compile(r"(?:0|[1-9]\d{0,3})(?:\.(?:0|[1-9]\d{0,3})){1,2}")
 _MOST_THREADS = 8
-_WORTH_A_THREAD = 128 * 1024  # bytes: smaller files are over before another thread gets to run
+_WORTH_A_THREAD = 128 * 1024  # bytes of a file, on average
 
 
 def check_version(version: str) -> str:
@@ -94,26 +94,27 @@ def _copied(files: Sequence[FoundFile], stage: Path) -> Iterator[File]:
             staging.write(stage, found.path, cast("BinaryIO", reader))
         return reader.digests
 
-    with ThreadPoolExecutor(_threads(files)) as threads:
+    for found, digests in zip(files, _each(copy, files), strict=True):
+        yield File(
+            path=found.path,
+            size=digests.size,
+            sha256=digests.sha256,
+            crc32=digests.crc32,
+            label=found.label,
+            participant_code=found.participant_code,
+        )
+
+
+def _each(copy: Callable[[FoundFile], Digests], files: Sequence[FoundFile]) -> Iterator[Digests]:
+    """Copy with a thread for each core, or with none: small files are over before one could help."""
+    if sum(found.size for found in files) < _WORTH_A_THREAD * len(files):
+        yield from map(copy, files)
+        return
+    with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as threads:
         try:
-            for found, digests in zip(files, threads.map(copy, files), strict=True):
-                yield File(
-                    path=found.path,
-                    size=digests.size,
-                    sha256=digests.sha256,
-                    crc32=digests.crc32,
-                    label=found.label,
-                    participant_code=found.participant_code,
-                )
+            yield from threads.map(copy, files)
         finally:
             threads.shutdown(cancel_futures=True)
-
-
-def _threads(files: Sequence[FoundFile]) -> int:
-    """One for each core, or one alone for files so small that threads only wait for each other."""
-    if sum(found.size for found in files) < _WORTH_A_THREAD * len(files):
-        return 1
-    return min(_MOST_THREADS, os.cpu_count() or 1)
 
 
 def _open_plain(path: str, flags: int) -> int:

@@ -38,7 +38,9 @@ class PortalCommand(BaseCommand):
         except PortalError as error:
             raise Stopped("\n".join(sentences(error)), returncode=1) from error
         except OSError as error:
-            raise Stopped(f"It was not done: {error}.", returncode=1) from error
+            where = f" ({error.filename})" if error.filename else ""
+            reason = error.strerror or str(error)
+            raise Stopped(f"It was not done: {reason}{where}.", returncode=1) from error
         if options["json"]:
             self.stdout.write(json.dumps(result, ensure_ascii=False, indent=2))
         else:
