@@ -83,10 +83,11 @@ class Supervisor:
 
     def given_up(self) -> list[str]:
         """Names of the programs that keep ending, so that supervisord stopped starting them."""
-        server = xmlrpc.client.ServerProxy(
-            "http://127.0.0.1", transport=SupervisorTransport(None, None, f"unix://{self._control}")
-        )
-        with suppress(OSError, xmlrpc.client.Error):  # it is only just starting, or ending
+        transport = SupervisorTransport(None, None, f"unix://{self._control}")
+        with (
+            suppress(OSError, xmlrpc.client.Error),  # it is only just starting, or ending
+            xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as server,
+        ):
             answer = server.supervisor.getAllProcessInfo()
             if isinstance(answer, list):
                 return [one["name"] for one in answer if one["statename"] == "FATAL"]

@@ -12,6 +12,7 @@ import pytest
 from cmed_portal.embedded import bootstrap, machine
 from cmed_portal.embedded.premises import CannotStart, only_one, port_is_free, private_folder
 from cmed_portal.embedded.sockets import redis_url, socket_folder
+from tests.e2e.person import until
 
 EMBEDDED = Path(bootstrap.__file__).parent
 
@@ -176,6 +177,52 @@ def test_requirements_are_installed_again_when_their_text_changes(
     (tmp_path / bootstrap.RUN).write_text("one==2\n")
     assert not bootstrap.installed(bootstrap.RUN)
     assert bootstrap.installed(bootstrap.DEV)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a service of Linux's kernel")
+def test_a_child_ends_when_its_parent_is_killed() -> None:
+    parent = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import subprocess, time\n"
+            "from cmed_portal.embedded.descendants import end_with_parent\n"
+            "child = subprocess.Popen(['sleep', '60'], preexec_fn=end_with_parent)\n"
+            "print(child.pid, flush=True)\n"
+            "time.sleep(60)\n",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        parent.kill()
+    until("the child's end", lambda: not running(child), seconds=10)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a service of Linux's kernel")
+def test_orphans_are_adopted_and_ended() -> None:
+    ended = run(
+        sys.executable,
+        "-c",
+        "import subprocess\n"
+        "from cmed_portal.embedded import descendants\n"
+        "descendants.adopt_orphans()\n"
+        "subprocess.run(['sh', '-c', 'setsid sleep 60 & setsid sleep 61 &'])\n"
+        "print(*descendants.children())\n"
+        "descendants.end_adopted()\n"
+        "print(*descendants.children())\n",
+    )
+    orphans, left = ended.stdout.splitlines()
+    assert len(orphans.split()) == 2
+    assert left == ""
+    assert not any(running(int(orphan)) for orphan in orphans.split())
+
+
+def running(process: int) -> bool:
+    status = Path(f"/proc/{process}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 class TestClean:
