@@ -106,7 +106,7 @@ def _copied(files: Sequence[FoundFile], stage: Path) -> Iterator[File]:
 
 
 def _each(copy: Callable[[FoundFile], Digests], files: Sequence[FoundFile]) -> Iterator[Digests]:
-    """Copy with a thread for each core, or with none: small files are over before one could help."""
+    """Copy with a thread for each core, or without: small files are over before one could help."""
     if sum(found.size for found in files) < _WORTH_A_THREAD * len(files):
         yield from map(copy, files)
         return
