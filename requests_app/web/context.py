@@ -6,5 +6,5 @@ from requests_app.datasets.models import Dataset
 
 
 def portal(request: HttpRequest) -> dict[str, object]:
-    """Template context: `portal_dataset`, the dataset on the home page (None before any is loaded)."""
+    """Template context: `portal_dataset`, what the home page shows (None before any is loaded)."""
     return {"portal_dataset": Dataset.objects.order_by("pk").first()}
