@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +88,8 @@ def sign_up(applicant: Applicant) -> None:
     page = person.submit(
         page, {"email": person.email, "password1": PASSWORD, "password2": PASSWORD}
     )
-    letter = person.letter_text("email_code")
-    code = first(r"(?m)^\s*([A-Z0-9]{3}-?[A-Z0-9]{3})\s*$", letter)
+    letter = person.letter_text("verification_code")
+    code = first(r"(?m)^\s*([A-Z0-9]{4}-[A-Z0-9]{4})\s*$", letter)
     person.submit(page, {"code": code})
 
 
@@ -96,12 +97,11 @@ def fill_in(applicant: Applicant, **changes: Any) -> None:
     """Saves a draft first, then ticks every statement and goes on to signing."""
     person = applicant.person
     applicant.answers |= changes
-    page = person.open(
-        f"{applicant.request_url}edit/" if applicant.request_url else "/requests/new/"
-    )
-    page = person.submit(page, applicant.answers, button="Save")
     if not applicant.request_url:
+        page = person.submit(person.open("/requests/new/"), {"dataset": "cmed"})
         applicant.request_url = first(r"(/requests/[0-9a-f-]{36}/)", str(page.base_url))
+    page = person.open(f"{applicant.request_url}edit/")
+    person.submit(page, applicant.answers, button="Save draft")
     page = person.open(f"{applicant.request_url}edit/")
     boxes = page.xpath("//input[@name='statements']/@value")
     page = person.submit(page, {"statements": [str(box) for box in boxes]}, button="Continue")
@@ -116,15 +116,18 @@ def sign(applicant: Applicant) -> None:
     for line in str(applicant.answers["purpose"]).splitlines():
         if line not in shown:
             raise Unexpected("the signing page does not show the purpose as typed")
-    ticks = {
-        str(box): True
-        for box in page.xpath("//form//input[@type='checkbox']/@name")
-        if box not in {"affirmations"}
-    }
     affirmed = [str(box) for box in page.xpath("//input[@name='affirmations']/@value")]
-    if affirmed:
-        ticks["affirmations"] = affirmed  # type: ignore[assignment]
-    person.submit(page, {**ticks, "typed_name": applicant.name, "password": PASSWORD})
+    page = person.submit(
+        page,
+        {
+            "affirmations": affirmed,
+            "consent_electronic": True,
+            "typed_name": applicant.name,
+            "password": PASSWORD,
+        },
+    )
+    if "Submitted" not in text(page):
+        raise Unexpected(f"the request was not submitted: {text(page)[:400]}")
 
 
 def agreement_pdf(applicant: Applicant) -> bytes:
@@ -160,15 +163,35 @@ def decide(approver: Person, applicant: Applicant, button: str, reason: str) -> 
     if not buttons:
         raise Unexpected(f"the review page has no “{button}”")
     form = approver.open(str(buttons[0].get("href")))
-    approver.submit(form, {"reason": reason, "private_note": "Decided in the demonstration."})
+    decided = {"reason": reason, "private_note": "Decided in the demonstration."}
+    after = approver.submit(form, decided)
+    if "is told" not in text(after):
+        raise Unexpected(f"nothing was decided: {text(after)[:400]}")
 
 
-def trail(approver: Person, applicant: Applicant) -> list[str]:
-    """The audit entries of one request, oldest first, as the admin shows them."""
+def trail(auditor: Person, applicant: Applicant) -> list[tuple[str, str, str]]:
+    """The audit entries of one request, oldest first, as the admin shows them: when, what, who."""
     identifier = applicant.request_url.split("/")[2]
-    page = approver.open(f"/admin/requests_app/entry/?q={identifier}&all=")
-    rows = page.xpath("//table[@id='result_list']/tbody/tr")
-    return [text(row) for row in reversed(rows)]
+    rows: list[tuple[str, str, str]] = []
+    for number in range(1, 100):
+        page = auditor.open(f"/admin/requests_app/entry/?q={identifier}&p={number}")
+        found = page.xpath("//table[@id='result_list']/tbody/tr")
+        rows += [(cell(row, "when"), cell(row, "kind"), cell(row, "actor")) for row in found]
+        if f"p={number + 1}" not in "".join(map(str, page.xpath("//a/@href"))):
+            break
+    return rows[::-1]
+
+
+def cell(row: Any, name: str) -> str:
+    return text(row.xpath(f"*[contains(@class, 'field-{name}')]")[0])
+
+
+def told(entries: list[tuple[str, str, str]]) -> Iterator[str]:
+    """One line an entry; a run of one kind by one person becomes one line with its length."""
+    for (kind, actor), run in groupby(entries, key=lambda entry: entry[1:]):
+        times = [when for when, _, _ in run]
+        many = f"  × {len(times)}" if len(times) > 1 else ""
+        yield f"      {times[0]}  {kind:32} {actor}{many}"
 
 
 def main() -> int:
@@ -178,9 +201,11 @@ def main() -> int:
     kept.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     try:
-        with tempfile.TemporaryDirectory(prefix="portal-demo-") as scratch:
-            with running_portal(Path(scratch) / "var", step=report.step) as portal:
-                story(portal, report, kept)
+        with (
+            tempfile.TemporaryDirectory(prefix="portal-demo-") as scratch,
+            running_portal(Path(scratch) / "var", step=report.step) as portal,
+        ):
+            story(portal, report, kept)
     except Exception as error:  # noqa: BLE001 - whatever failed, the report must be written
         print(f"\nThe demonstration failed: {error}", file=sys.stderr)
     failed = [step for step in report.steps if step["outcome"] != "pass"] or not report.steps
@@ -224,15 +249,17 @@ def story(portal: Portal, report: Report, kept: Path) -> None:
         sign(zofia)
         agreement_pdf(zofia)
         decide(approver, zofia, "Approve", "Now it is clear.")
-    download(portal, report, kept, wei, zofia)
+    download(report, kept, wei, zofia)
     with report.step("the audit trail of one request"):
-        entries = trail(approver, zofia)
-        if len(entries) < 10:
-            raise Unexpected(f"only {len(entries)} entries: {entries}")
-        print("\n".join(f"      {line}" for line in entries[:40]), flush=True)
+        auditor = Person(portal.base_url, portal.mail, portal.account("auditor")["email"])
+        sign_in(auditor, portal.account("auditor")["password"])
+        entries = trail(auditor, zofia)
+        if len(entries) < SINGLE_FILES + 10:
+            raise Unexpected(f"only {len(entries)} entries: {entries[:20]}")
+        print("\n".join(told(entries)), flush=True)
 
 
-def download(portal: Portal, report: Report, kept: Path, wei: Applicant, zofia: Applicant) -> None:
+def download(report: Report, kept: Path, wei: Applicant, zofia: Applicant) -> None:
     with report.step("both receive a download link"):
         (kept / "download.eml").write_bytes(wei.person.letter("download_link").as_bytes())
         holders = [
