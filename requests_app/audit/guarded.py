@@ -1,4 +1,4 @@
-"""Which tables the guard protects, and from what: read by migration 0002 and by the tests."""
+"""Which tables the guard protects, and from what: read by migrations and by the tests."""
 
 from requests_app.audit.guard import DELETE, UPDATE
 
@@ -9,6 +9,7 @@ GUARDED: dict[str, tuple[str, ...]] = {
     "requests_app_agreementtext": (UPDATE, DELETE),
     "requests_app_agreement": (UPDATE, DELETE),
     "requests_app_agreementdocument": (UPDATE, DELETE),
+    "requests_app_sealcertificate": (UPDATE, DELETE),
     "requests_app_decision": (UPDATE, DELETE),
     "requests_app_ethicsdocument": (UPDATE, DELETE),
     # A published release never changes: not its facts, and not one of its files.

@@ -20,7 +20,8 @@ def create_grant(*, agreement: Agreement, by: log.Audited) -> Grant:
     """Give the agreement's applicant the right to fetch its dataset, from now for the set term.
 
     Belongs into the transaction that approves the request, whose row the caller has locked. Writes
-    one entry and queues the first download link. Raises Conflict when the agreement has a grant.
+    one entry, queues the first download link and the countersignature. Raises Conflict when the
+    agreement has a grant.
     """
     if Grant.objects.filter(agreement=agreement).exists():
         raise Conflict("There is a grant for this agreement already.")
@@ -43,6 +44,7 @@ def create_grant(*, agreement: Agreement, by: log.Audited) -> Grant:
         ends_at=grant.ends_at.isoformat(),
     )
     queue.enqueue("distribution.issue_link", grant_id=str(grant.pk))
+    queue.enqueue("distribution.countersign", grant_id=str(grant.pk))
     return grant
 
 

@@ -148,6 +148,22 @@ def agreement_signed(
     return post(name="agreement_signed", to=to, context=context, attachments=[pdf], trail=trail)
 
 
+def agreement_countersigned(
+    *,
+    to: str,
+    full_name: str,
+    dataset_title: str,
+    number: str,
+    pdf: Attachment,
+    trail: str,
+) -> Message:
+    """To whoever signed: the copy of the agreement `number` that the lab has countersigned."""
+    context = {"full_name": full_name, "dataset_title": dataset_title, "number": number}
+    return post(
+        name="agreement_countersigned", to=to, context=context, attachments=[pdf], trail=trail
+    )
+
+
 def request_submitted(
     *,
     to: str,

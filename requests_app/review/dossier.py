@@ -114,7 +114,7 @@ def dossier(access_request: AccessRequest, *, reader: User) -> Dossier:
         access_request=access_request,
         agreement=agreement,
         answers=agreement.values,
-        document=AgreementDocument.objects.defer("content").filter(agreement=agreement).first(),
+        document=agreement.document,
         ethics_document=signed_ethics_document(agreement),
         people=_people(agreement),
         earlier_agreements=agreements[1:],

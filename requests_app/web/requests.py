@@ -8,6 +8,7 @@ from django.db.models import Max, Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
+from requests_app.agreements.models import without_content
 from requests_app.datasets.models import Dataset
 from requests_app.distribution.models import Grant, GrantState
 from requests_app.errors import Conflict, Invalid, NotFound, Refused
@@ -53,8 +54,8 @@ def request_detail(request: ApplicantRequest, access_request: AccessRequest) -> 
     """Shows where the request stands, what comes next, and what happened so far."""
     grants = list(_grants(access_request))
     active = any(grant.state() is GrantState.ACTIVE for grant in grants)
-    agreements = access_request.agreements.select_related("document").defer(
-        "values", "evidence", "document__content"
+    agreements = access_request.agreements.defer("values", "evidence").prefetch_related(
+        without_content()
     )
     context = {
         "access_request": access_request,

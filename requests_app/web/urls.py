@@ -11,6 +11,7 @@ from requests_app.web import (
     request_editing,
     requests,
     signing,
+    verification,
 )
 
 urlpatterns = [
@@ -32,6 +33,7 @@ urlpatterns = [
             ]
         ),
     ),
+    path("verify/certificates.pem", verification.certificates_file, name="certificates"),
     path("requests/", requests.request_list, name="request_list"),
     path("requests/new/", requests.request_new, name="request_new"),
     path(
