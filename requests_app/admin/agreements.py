@@ -43,6 +43,7 @@ class AgreementAdmin(PortalAdmin):
     list_filter = (("text__dataset", admin.RelatedOnlyFieldListFilter),)
     list_select_related = ("access_request", "text__dataset", "document")
     search_fields = ("number", "access_request__legal_name", "access_request__institution")
+    search_help_text = "Number, name or institution"
     date_hierarchy = "signed_at"
     fields = ("number", "dataset", "text", "signed_at", "signer_name", "pdf", "request_page")
     readonly_fields = fields
