@@ -269,6 +269,15 @@ def test_a_purpose_of_twenty_thousand_characters_is_kept_and_a_longer_one_is_kep
     assert fields(response.content)["purpose"] == [longer]
 
 
+def test_an_enormous_text_is_refused_without_a_traceback(client):
+    access_request = AccessRequestFactory()
+    url = enter(client, access_request)
+    response = send(client, url, purpose="z" * 3_000_000)
+    assert response.status_code == HTTPStatus.BAD_REQUEST
+    access_request.refresh_from_db()
+    assert access_request.revision == 0
+
+
 def test_the_second_tab_is_told_keeps_its_text_and_may_then_save(client):
     access_request = AccessRequestFactory()
     url = enter(client, access_request)
