@@ -449,9 +449,10 @@ class TestRefusals:
         assert personal == {"ip": "127.0.0.1", "user_agent": "tool/1"}
 
     def test_a_refusal_is_entered_once_however_often_it_is_closed(self, client, monkeypatch):
-        monkeypatch.setattr(request_finished, "receivers", [])
         _, token = make_link(revoked_at=timezone.now() - timedelta(hours=1))
-        client.get(file_url(token)).close()
+        answer = client.get(file_url(token))
+        monkeypatch.setattr(request_finished, "receivers", [])
+        answer.close()
         assert Entry.objects.filter(kind=kinds.LINK_REFUSED).count() == 1
 
     def test_a_token_we_do_not_know_leaves_no_entry(self, client):
