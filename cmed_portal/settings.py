@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import dj_database_url
 
 from cmed_portal.embedded.sockets import redis_url
-from cmed_portal.env import EnvError, env, key_or_create, stop
+from cmed_portal.env import env, key_or_create, stop
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -43,7 +43,7 @@ try:
     SWEEP_SECONDS = env.float("SWEEP_SECONDS", 60.0)
     DEMO_SCALE = env.float("DEMO_SCALE", 1.0)
     LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
-except EnvError as error:
+except ValueError as error:  # EnvError is one, and so is a file that cannot be read
     stop(f"A setting has a wrong value: {error}")
 
 if not EMBEDDED:
