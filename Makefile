@@ -24,7 +24,7 @@ run:
 	@export CMED_PORT="$${PORT:-$${CMED_PORT:-8000}}" && exec $(PREPARE) -- -m cmed_portal.embedded
 
 test:
-	@$(PREPARE) --dev -- -m pytest -n 2 --dist loadgroup -m 'not browser' --cov $(ARGS)
+	@$(PREPARE) --dev -- -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not browser' --cov $(ARGS)
 
 e2e:
 	@$(PREPARE) --dev --browser -- -m pytest -m browser $(ARGS)
