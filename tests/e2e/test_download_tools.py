@@ -21,7 +21,7 @@ import pytest
 from tests.e2e.person import until
 from tests.e2e.portal import ROOT, free_port
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("processes")]
+pytestmark = pytest.mark.processes
 
 NAME = "gulls-1.0"
 
