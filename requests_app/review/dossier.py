@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Exists, OuterRef
+
 from requests_app.agreements.models import Agreement, AgreementDocument
 from requests_app.distribution.models import Grant, GrantState
 from requests_app.errors import NotFound
@@ -107,8 +109,9 @@ def _ethics_said(agreement: Agreement) -> str:
 
 def dossier(access_request: AccessRequest, *, reader: User) -> Dossier:
     """Gathers everything about a request that `visible` returned. A fixed number of queries."""
-    agreements = list(access_request.agreements.select_related("text").order_by("-signed_at"))
-    agreement = agreements[0]
+    agreement = latest_agreement(access_request)
+    earlier = access_request.agreements.exclude(pk=agreement.pk).order_by("-signed_at")
+    rendered = Exists(AgreementDocument.objects.filter(agreement=OuterRef("pk")))
     others = for_review(reader).filter(applicant=access_request.applicant_id)
     named = agreement.values.get("named_people", [])
     own, *theirs = judge_all([access_request.email, *(row.get("email", "") for row in named)])
@@ -119,7 +122,7 @@ def dossier(access_request: AccessRequest, *, reader: User) -> Dossier:
         document=AgreementDocument.objects.defer("content").filter(agreement=agreement).first(),
         ethics_document=signed_ethics_document(agreement),
         people=_people(named, theirs),
-        earlier_agreements=agreements[1:],
+        earlier_agreements=list(earlier.annotate(is_rendered=rendered)),
         decisions=list(access_request.decisions.select_related("by", "agreement")),
         grants=list(access_request.grants.all()),
         others=list(others.exclude(pk=access_request.pk).select_related("dataset")),
