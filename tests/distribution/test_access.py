@@ -15,13 +15,12 @@ from requests_app.distribution.access import Verdict, fetchable_files, may_fetch
 from requests_app.distribution.tokens import write_token
 from requests_app.requests.states import State
 from tests.factories.distribution import (
-    AccessRequestFactory,
     AgreementFactory,
-    DatasetFactory,
+    ApprovedRequestFactory,
     GrantFactory,
-    UserFactory,
     make_link,
 )
+from tests.factories.requests import DatasetFactory, UserFactory
 
 TICK = timedelta(microseconds=1)
 
@@ -160,7 +159,7 @@ class TestBothSpellings(TestCase):
             File.objects.create(release=release, path="f", size=1, sha256="", crc32=0)
         made = []
         for begins, hours, revoked, of, active, state in grants:
-            request = AccessRequestFactory(
+            request = ApprovedRequestFactory(
                 dataset=datasets[of], state=state, applicant=UserFactory(is_active=active)
             )
             made.append(

@@ -25,13 +25,8 @@ from requests_app.datasets.models import File
 from requests_app.distribution.packages import storage
 from requests_app.requests.states import State
 from requests_app.web.redaction import RedactTokens, redact
-from tests.factories.distribution import (
-    DatasetFactory,
-    GrantFactory,
-    UserFactory,
-    make_link,
-    make_release,
-)
+from tests.factories.distribution import GrantFactory, make_link, make_release
+from tests.factories.requests import DatasetFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
