@@ -7,9 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.core import mail
 from playwright.sync_api import Browser, Page
 
-from tests.factories.distribution import make_release
 from tests.factories.identity import PASSWORD, ApplicantFactory
-from tests.factories.requests import DatasetFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
