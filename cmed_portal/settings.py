@@ -247,6 +247,7 @@ X_FRAME_OPTIONS = "DENY"
 # --- language, time, logging ----------------------------------------------------------------
 
 LANGUAGE_CODE = "en-gb"
+FORMAT_MODULE_PATH = ["cmed_portal.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 LOGGING = {
