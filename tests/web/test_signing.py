@@ -179,6 +179,13 @@ def test_the_password_cannot_be_guessed_here_for_long(client, access_request):
     assert "Too many attempts" in beside(response.content, "password")[0]
 
 
+def test_attempts_on_the_page_that_asks_for_the_password_count_here_too(client, access_request):
+    for _ in range(10):
+        client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+    response = sign(client, access_request)
+    refused(response, access_request, HTTPStatus.TOO_MANY_REQUESTS)
+
+
 def test_a_forgotten_tick_costs_no_attempt(client, access_request):
     for _ in range(15):
         refused(sign(client, access_request, affirmations=["read"]), access_request)
