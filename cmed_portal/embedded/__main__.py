@@ -113,6 +113,9 @@ def serve(layout: Layout, started: float) -> None:
             watch(layout, supervisor)
     finally:
         supervisor.stop()
+        if layout.sockets.parent != layout.var:
+            with suppress(OSError):  # somebody may have put something there
+                layout.sockets.rmdir()
 
 
 def wait_until_ready(layout: Layout, supervisor: Supervisor) -> None:
