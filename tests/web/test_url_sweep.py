@@ -92,7 +92,6 @@ EXPECTED = {
     "admin:password_change_done": STAFF,
     "admin:autocomplete": STAFF_NOT,
     "admin:jsi18n": STAFF,
-    "admin:view_on_site": NOTHING,
     "admin:None": NOTHING,
     "admin:requests_app_accessrequest_page": "302 302 302 200 200 200 404",
     # Decided already: an approver is told on the page of the request.
