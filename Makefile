@@ -25,7 +25,7 @@ run:
 	@export CMED_PORT="$${PORT:-$${CMED_PORT:-8000}}" && exec $(PREPARE) -- -m cmed_portal.embedded
 
 test:
-	@$(PREPARE) --dev -- -m pytest -n 2 -m 'not browser' --cov $(ARGS)
+	@$(PREPARE) --dev -- -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not browser' --cov $(ARGS)
 
 e2e:
 	@$(PREPARE) --dev --browser -- -m pytest -m browser $(ARGS)
@@ -39,11 +39,13 @@ check:
 	.venv/bin/python -m ruff check .
 	.venv/bin/python -m mypy
 	.venv/bin/lint-imports
-	.venv/bin/python manage.py makemigrations --check --dry-run
+	CMED_SECRET_KEY=unused CMED_DATABASE_URL=sqlite://:memory: \
+	  .venv/bin/python manage.py makemigrations --check --dry-run
 	$(PRODUCTION) .venv/bin/python manage.py check --deploy --fail-level WARNING
 	.venv/bin/python -m djlint templates --lint --quiet
 
 bench:
+	@test -d bench || { echo 'There is nothing to measure yet.'; exit 1; }
 	@$(PREPARE) --dev -- -m bench $(ONLY)
 
 format:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import dj_database_url
 
 from cmed_portal.embedded.sockets import redis_url
-from cmed_portal.env import EnvError, env, key_or_create, stop
+from cmed_portal.env import env, key_or_create, stop
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -48,7 +48,7 @@ try:
     SEAL_KEY_PASSPHRASE = env.str("SEAL_KEY_PASSPHRASE", "")
     TIMESTAMP_URL = env.str("TIMESTAMP_URL", "")
     VERIFY_MAX_BYTES = env.int("VERIFY_MAX_BYTES", 10 * 1024 * 1024)
-except EnvError as error:
+except ValueError as error:  # EnvError is one, and so is a file that cannot be read
     stop(f"A setting has a wrong value: {error}")
 
 if not EMBEDDED:
@@ -253,6 +253,7 @@ X_FRAME_OPTIONS = "DENY"
 # --- language, time, logging ----------------------------------------------------------------
 
 LANGUAGE_CODE = "en-gb"
+FORMAT_MODULE_PATH = ["cmed_portal.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 LOGGING = {

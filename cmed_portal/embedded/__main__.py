@@ -113,6 +113,9 @@ def serve(layout: Layout, started: float) -> None:
             watch(layout, supervisor)
     finally:
         supervisor.stop()
+        if layout.sockets.parent != layout.var:
+            with suppress(OSError):  # somebody may have put something there
+                layout.sockets.rmdir()
 
 
 def wait_until_ready(layout: Layout, supervisor: Supervisor) -> None:
@@ -157,6 +160,8 @@ def watch(layout: Layout, supervisor: Supervisor) -> None:
 def tell(layout: Layout, seconds: float) -> None:
     """Print what somebody needs to use the portal."""
     print(f"\nThe portal is ready after {seconds:.1f} s: {os.environ['CMED_BASE_URL']}/\n")
+    if layout.host != layout.reachable and os.environ["CMED_BASE_URL"] == layout.address:
+        print("Other machines are answered once CMED_BASE_URL is the address that they use.\n")
     for account in demo_accounts(layout.var):
         print("  {role:<10} {email:<32} password: {password}".format_map(account))
     print(f"\nMail lands in {layout.var / 'mail'}/. End the portal with Ctrl-C.", flush=True)

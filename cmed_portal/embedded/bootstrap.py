@@ -19,6 +19,7 @@ import hashlib
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -128,6 +129,8 @@ def install(requirements: str) -> None:
     print(f"Installing {requirements} into .venv", flush=True)
     environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "PIP_USER": "0"}
     environment.setdefault("PIP_DISABLE_PIP_VERSION_CHECK", "1")
+    if ssl.get_default_verify_paths().cafile:  # an institution's own authority may be among them
+        environment.setdefault("UV_SYSTEM_CERTS", "true")
     hashed = ["install", "--require-hashes", "--quiet", "-r"]
     pip, uv = ([str(VENV_PYTHON), "-m", *tool] for tool in (["pip"], ["uv", "pip"]))
     installer = [*pip, *hashed, str(HERE / "installer.txt"), "--only-binary", ":all:", "--quiet"]

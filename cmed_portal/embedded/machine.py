@@ -168,13 +168,17 @@ def install(prefix: list[str], missing: list[Need]) -> None:
     print(f"Installing with apt: {' '.join(packages)}", flush=True)
     apt = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
     apt += ["-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Use-Pty=0"]
-    subprocess.run([*apt, "update"], stdout=subprocess.DEVNULL, check=False)
-    subprocess.run(
-        [*apt, "install", "--yes", "--no-install-recommends", *packages],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        check=False,
-    )
+    for action in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
+        ended = subprocess.run(
+            [*apt, *action],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if ended.returncode:
+            print(ended.stdout, file=sys.stderr)
     if "redis-server" in packages and Path("/run/systemd/system").is_dir():
         # Debian starts a public Redis along with the package; the portal runs a private one.
         print("Stopping the Redis service that came with the package: the portal runs its own")

@@ -40,9 +40,10 @@ class AgreementAdmin(PortalAdmin):
     """Signed agreements of the requests the person may review."""
 
     list_display = ("number", "signer_name", "institution", "dataset", "signed_at", "has_pdf")
-    list_filter = ("text__dataset",)
+    list_filter = (("text__dataset", admin.RelatedOnlyFieldListFilter),)
     list_select_related = ("access_request", "text__dataset")
     search_fields = ("number", "access_request__legal_name", "access_request__institution")
+    search_help_text = "Number, name or institution"
     date_hierarchy = "signed_at"
     fields = ("number", "dataset", "text", "signed_at", "signer_name", "pdf", "request_page")
     readonly_fields = fields

@@ -46,6 +46,7 @@ class DatasetAdmin(PortalAdmin):
     form = MaintainersForm
     list_display = ("title", "slug", "updated_at")
     search_fields = ("title", "slug")
+    search_help_text = "Title or short name"
     fields = ("title", "slug", "maintainers", "card_sha256", "created_at", "updated_at")
     readonly_fields = ("title", "slug", "card_sha256", "created_at", "updated_at")
 

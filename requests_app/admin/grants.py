@@ -21,7 +21,7 @@ class GrantAdmin(PortalAdmin):
     """Who may fetch what, until when, under which agreement."""
 
     list_display = ("holder", "institution", "dataset", "state_badge", "starts_at", "ends_at")
-    list_filter = (GrantStateFilter, "dataset")
+    list_filter = (GrantStateFilter, ("dataset", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("applicant", "dataset", "access_request", "agreement")
     search_fields = (
         "access_request__legal_name",

@@ -18,6 +18,7 @@ class MessageAdmin(PortalAdmin):
     list_display = ("created_at", "name", "recipient", "subject", "sent_at", "attempts")
     list_filter = (("sent_at", admin.EmptyFieldListFilter), "name")
     search_fields = ("recipient", "subject", "name")
+    search_help_text = "Recipient, subject or kind of message"
     date_hierarchy = "created_at"
     fields = (
         "name",

@@ -52,6 +52,7 @@ class UserAdmin(PortalAdmin):
     list_display = ("email", "full_name", "is_active", "is_staff", "is_superuser", "group_names")
     list_filter = ("is_staff", "is_superuser", "is_active", "groups")
     search_fields = ("email", "full_name")
+    search_help_text = "E-mail address or name"
     ordering = ("email",)
     readonly_fields = ("email", "full_name", "date_joined", "last_login", "pseudonymised_at")
     fieldsets = (

@@ -32,6 +32,7 @@ def page(request: HttpRequest, object_id: UUID) -> HttpResponse:
     reader = person(request)
     access_request = visible(access_request_id=object_id, to=reader)
     found = dossier(access_request, reader=reader)
+    decides = may_decide(reader, access_request)
     context = {
         **frame(request, access_request),
         "dossier": found,
@@ -45,8 +46,8 @@ def page(request: HttpRequest, object_id: UUID) -> HttpResponse:
         "others": [(other, STATE_TONES[other.state]) for other in found.others],
         "events": timeline(access_request),
         "verbs": verbs(reader, access_request),
-        "why_no_buttons": _why_no_buttons(request, access_request),
-        "may_revoke": may_decide(reader, access_request),
+        "why_no_buttons": "" if decides else _why_no_buttons(request, access_request),
+        "may_revoke": decides,
         "answers_differ": access_request.state in {State.RETURNED, State.WITHDRAWN},
     }
     return TemplateResponse(request, "admin/access_request/page.html", context)
@@ -72,7 +73,7 @@ def verbs(reader: User, access_request: AccessRequest) -> list[tuple[str, str, s
             reverse(f"admin:requests_app_accessrequest_{BUTTONS[verb]}", args=[access_request.pk]),
         )
         for verb in DECISIONS
-        if may(reader, verb, access_request) and allows(access_request, verb)
+        if allows(access_request, verb) and may(reader, verb, access_request)
     ]
 
 
@@ -98,13 +99,8 @@ def _grant(grant: Any) -> dict[str, Any]:
 
 
 def _why_no_buttons(request: HttpRequest, access_request: AccessRequest) -> str:
-    """Says why somebody who reads the page cannot decide; empty when they can."""
-    reader = person(request)
-    if access_request.state != State.SUBMITTED:
-        return f"There is nothing to decide: the request is {access_request.get_state_display()}."
-    if may_decide(reader, access_request):
-        return ""
-    if access_request.applicant_id == reader.pk:
+    """Says to somebody who reads the page why it is not theirs to decide."""
+    if access_request.applicant_id == person(request).pk:
         return "This is your own request, so somebody else must decide it."
     if AUDITORS in roles(request):
         return "You read this as an auditor; members of Approvers who maintain the dataset decide."

@@ -35,6 +35,14 @@ class PortalAdminSite(AdminSite):
             app["models"] = sorted(parts, key=lambda part: order.index(part["object_name"]))
         return apps
 
+    def get_urls(self) -> list[Any]:
+        """Returns the addresses of the admin without the one that leads to a thing's own page.
+
+        Nothing here has such a page, and Django's view fails for an id that is no UUID.
+        """
+        urls = super().get_urls()
+        return [each for each in urls if getattr(each, "name", "") != "view_on_site"]
+
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:

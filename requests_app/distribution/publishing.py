@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -53,27 +54,45 @@ def publish_release(
     is called with the number of files copied and the number to copy.
 
     Raises ``Invalid`` when folder and ``labels.csv`` disagree (each disagreement named),
-    ``Conflict`` when the release exists, ``StorageError`` or ``OSError`` when the bytes cannot be
-    stored. Records RELEASE_PUBLISHED.
+    ``Conflict`` when the release exists, ``OSError`` when the bytes cannot be stored. Records
+    RELEASE_PUBLISHED.
     """
-    release = Release(
-        dataset=dataset, version=check_version(version), is_synthetic=is_synthetic, total_bytes=0
-    )
-    _refuse_again(release)
+    release = _new_release(dataset, version, is_synthetic=is_synthetic)
     files = read_folder(folder, card_from(dataset.card))
-    root = conf.files_dir()
-    with staging.staged(root) as stage:
-        rows = []
-        for number, row in enumerate(_copied(files, stage), 1):
-            rows.append(row)
-            if progress is not None:
-                progress(number, len(files))
-        staging.settle()
-        with transaction.atomic():
-            Dataset.objects.select_for_update().get(pk=dataset.pk)
-            _refuse_again(release)
-            _insert(release, rows, by=by)
-            staging.place(stage, root, release.storage_prefix)
+    with staging.staged(conf.files_dir()) as stage:
+
+        def copy(found: FoundFile) -> Digests:
+            with _open_plain(found.source) as source:
+                reader = DigestingReader(source)
+                staging.write(stage, found.path, cast("BinaryIO", reader))
+            return reader.digests
+
+        rows = _rows(files, _each(copy, files), progress)
+        return _finish(release, rows, stage, by=by)
+
+
+def publish_staged(
+    *,
+    dataset: Dataset,
+    version: str,
+    stage: Path,
+    by: log.Audited,
+    is_synthetic: bool = False,
+    progress: Progress | None = None,
+) -> Release:
+    """Publish files that were made in a staging folder, which becomes the release itself.
+
+    As ``publish_release``, without copying: for files that nobody else can reach or change.
+    """
+    release = _new_release(dataset, version, is_synthetic=is_synthetic)
+    files = read_folder(stage, card_from(dataset.card))
+    rows = _rows(files, _each(_digest, files), progress)
+    return _finish(release, rows, stage, by=by)
+
+
+def _new_release(dataset: Dataset, version: str, *, is_synthetic: bool) -> Release:
+    release = Release(dataset=dataset, version=check_version(version), is_synthetic=is_synthetic)
+    _refuse_again(release)
     return release
 
 
@@ -85,41 +104,69 @@ def _refuse_again(release: Release) -> None:
         )
 
 
-def _copied(files: Sequence[FoundFile], stage: Path) -> Iterator[File]:
-    """Copy all files into the staged folder; yields their rows in order."""
-
-    def copy(found: FoundFile) -> Digests:
-        with open(found.source, "rb", buffering=0, opener=_open_plain) as source:
-            reader = DigestingReader(cast("BinaryIO", source))
-            staging.write(stage, found.path, cast("BinaryIO", reader))
-        return reader.digests
-
-    for found, digests in zip(files, _each(copy, files), strict=True):
-        yield File(
-            path=found.path,
-            size=digests.size,
-            sha256=digests.sha256,
-            crc32=digests.crc32,
-            label=found.label,
-            participant_code=found.participant_code,
-        )
+def _rows(
+    files: Sequence[FoundFile],
+    digests: Generator[Digests, None, None],
+    progress: Progress | None,
+) -> list[File]:
+    rows = []
+    # Closed before anything else is unwound: no thread may still write where files are removed.
+    with closing(digests):
+        for found, facts in zip(files, digests, strict=True):
+            rows.append(_row(found, facts))
+            if progress is not None:
+                progress(len(rows), len(files))
+    return rows
 
 
-def _each(copy: Callable[[FoundFile], Digests], files: Sequence[FoundFile]) -> Iterator[Digests]:
-    """Copy with a thread for each core, or without: small files are over before one could help."""
+def _row(found: FoundFile, facts: Digests) -> File:
+    return File(
+        path=found.path,
+        size=facts.size,
+        sha256=facts.sha256,
+        crc32=facts.crc32,
+        label=found.label,
+        participant_code=found.participant_code,
+    )
+
+
+def _each(
+    read: Callable[[FoundFile], Digests], files: Sequence[FoundFile]
+) -> Generator[Digests, None, None]:
+    """Read with a thread for each core, or without: small files are over before one could help."""
     if sum(found.size for found in files) < _WORTH_A_THREAD * len(files):
-        yield from map(copy, files)
+        yield from map(read, files)
         return
     with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as threads:
         try:
-            yield from threads.map(copy, files)
+            yield from threads.map(read, files)
         finally:
             threads.shutdown(cancel_futures=True)
 
 
-def _open_plain(path: str, flags: int) -> int:
+def _digest(found: FoundFile) -> Digests:
+    with _open_plain(found.source) as source:
+        reader = DigestingReader(source)
+        while reader.read():
+            pass
+    return reader.digests
+
+
+def _open_plain(path: Path) -> BinaryIO:
     """Opens without following a link that somebody put there after the folder was looked at."""
-    return os.open(path, flags | os.O_NOFOLLOW)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    return cast("BinaryIO", os.fdopen(descriptor, "rb", buffering=0))
+
+
+def _finish(release: Release, rows: Sequence[File], stage: Path, *, by: log.Audited) -> Release:
+    """Rows, entry and files come into force together."""
+    staging.settle()
+    with transaction.atomic():
+        Dataset.objects.select_for_update().get(pk=release.dataset_id)
+        _refuse_again(release)
+        _insert(release, rows, by=by)
+        staging.place(stage, conf.files_dir(), release.storage_prefix)
+    return release
 
 
 def _insert(release: Release, rows: Sequence[File], *, by: log.Audited) -> None:

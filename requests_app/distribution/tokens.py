@@ -48,18 +48,17 @@ def read_token(token: str) -> Claim:
     """Take a token apart. Never raises, and does the same work for a good token and for any other.
 
     One signature and one digest are computed whatever the token is; one that has not the shape of
-    a token at all is replaced by a decoy for that.
+    a token at all is replaced by a decoy, whose signature is as wrong.
     """
-    shaped = _SHAPE.fullmatch(token) is not None
-    text = token if shaped else _DECOY
+    text = token if _SHAPE.fullmatch(token) else _DECOY
     try:
         _signer().unsign(text)
-        signed = True
+        genuine = True
     except BadSignature:
-        signed = False
+        genuine = False
     name, secret, _ = text.split(".")
     link_id = uuid.UUID(bytes=urlsafe_b64decode(f"{name}=="))
-    return Claim(link_id, digest(secret), genuine=shaped and signed)
+    return Claim(link_id, digest(secret), genuine)
 
 
 def _signer() -> Signer:

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.db import transaction
+from django.urls import reverse
 
 from requests_app.distribution import grants
 from requests_app.distribution.models import Grant
@@ -35,7 +36,7 @@ def revoke_grant(
         dataset_title=grant.dataset.title,
         research_title=str(access_request),
         reason=reason,
-        path=f"/requests/{access_request.pk}/",
+        path=reverse("request_detail", args=[access_request.pk]),
         trail=access_request.audit_trail,
     )
     return grant

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.db import transaction
+from django.urls import reverse
 
 from requests_app.distribution import grants
 from requests_app.identity.models import User
@@ -39,7 +40,7 @@ def _tell(
         dataset_title=access_request.dataset.title,
         research_title=str(access_request),
         reason=reason,
-        path=f"/requests/{access_request.pk}/",
+        path=reverse("request_detail", args=[access_request.pk]),
         trail=access_request.audit_trail,
     )
     messages.request_withdrawn(**letter, had_access=had_access)
@@ -55,6 +56,6 @@ def _tell(
             research_title=str(access_request),
             reason=reason,
             had_access=had_access,
-            path=f"/admin/requests_app/accessrequest/{access_request.pk}/change/",
+            path=reverse("admin:requests_app_accessrequest_change", args=[access_request.pk]),
             trail=access_request.audit_trail,
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ class Stopped(CommandError):
     """The command could not do it; its text is for the person at the terminal."""
 
 
-class PortalCommand(BaseCommand):
+class PortalCommand(BaseCommand, ABC):
     """A command that calls one verb. Subclasses write ``run``, which returns what was done.
 
     ``run`` gives the data of the result; ``describe`` turns it into lines for a person. With
@@ -46,11 +47,13 @@ class PortalCommand(BaseCommand):
         else:
             self.stdout.write(self.describe(result))
 
+    @abstractmethod
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
-        raise NotImplementedError
+        """Calls the verb; returns what was done, as JSON-ready data."""
 
+    @abstractmethod
     def describe(self, result: dict[str, Any]) -> str:
-        raise NotImplementedError
+        """Returns the result as lines for a person."""
 
     def progress(self, title: str) -> ProgressBar:
         """A progress bar on standard error, so that it never mixes with the result."""

@@ -35,7 +35,7 @@ def check_pdf(*, name: str, content: bytes) -> Upload:
         raise Invalid("This file is not a PDF. Save or scan the approval as a PDF and upload that.")
     ends = list(_END.finditer(content[-_TAIL:]))
     table = int(ends[-1][1]) if ends else len(content)
-    if table >= len(content) or not _TABLE.match(content[table : table + 64]):
+    if not _TABLE.match(content[table : table + 64]):
         raise Invalid("This PDF is cut off or damaged. Save it again and upload the new copy.")
     if b"/Encrypt" in content[table : table + _TRAILER] + content[-_TAIL:]:
         raise Invalid("This PDF is protected by a password. Upload a copy without one.")

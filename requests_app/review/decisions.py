@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.db import transaction
+from django.urls import reverse
 
 from requests_app import conf
 from requests_app.agreements.models import Agreement, AgreementDocument
@@ -165,6 +166,6 @@ def _letter(access_request: AccessRequest, decision: Decision) -> messages.Lette
         dataset_title=access_request.dataset.title,
         research_title=str(access_request),
         reason=decision.reason,
-        path=f"/requests/{access_request.pk}/",
+        path=reverse("request_detail", args=[access_request.pk]),
         trail=access_request.audit_trail,
     )

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Exists, OuterRef
+
 from requests_app.agreements.models import Agreement, AgreementDocument
 from requests_app.distribution.models import Grant, GrantState
 from requests_app.errors import NotFound
-from requests_app.identity.institutions import judge
 from requests_app.identity.models import User
+from requests_app.identity.panel import judge_all
 from requests_app.identity.verdict import Verdict
 from requests_app.requests.models import AccessRequest, EthicsDocument
 from requests_app.requests.visibility import for_review
@@ -107,31 +109,29 @@ def _ethics_said(agreement: Agreement) -> str:
 
 def dossier(access_request: AccessRequest, *, reader: User) -> Dossier:
     """Gathers everything about a request that `visible` returned. A fixed number of queries."""
-    agreements = list(access_request.agreements.select_related("text").order_by("-signed_at"))
-    agreement = agreements[0]
+    agreement = latest_agreement(access_request)
+    earlier = access_request.agreements.exclude(pk=agreement.pk).order_by("-signed_at")
+    rendered = Exists(AgreementDocument.objects.filter(agreement=OuterRef("pk")))
     others = for_review(reader).filter(applicant=access_request.applicant_id)
+    named = agreement.values.get("named_people", [])
+    own, *theirs = judge_all([access_request.email, *(row.get("email", "") for row in named)])
     return Dossier(
         access_request=access_request,
         agreement=agreement,
         answers=agreement.values,
         document=agreement.document,
         ethics_document=signed_ethics_document(agreement),
-        people=_people(agreement),
-        earlier_agreements=agreements[1:],
+        people=_people(named, theirs),
+        earlier_agreements=list(earlier.annotate(is_rendered=rendered)),
         decisions=list(access_request.decisions.select_related("by", "agreement")),
         grants=list(access_request.grants.all()),
         others=list(others.exclude(pk=access_request.pk).select_related("dataset")),
-        verdict_now=judge(access_request.email),
+        verdict_now=own,
     )
 
 
-def _people(agreement: Agreement) -> list[Colleague]:
+def _people(named: list[dict[str, str]], verdicts: list[Verdict]) -> list[Colleague]:
     return [
-        Colleague(
-            name=row.get("name", ""),
-            email=row.get("email", ""),
-            role=row.get("role", ""),
-            verdict=judge(row.get("email", "")),
-        )
-        for row in agreement.values.get("named_people", [])
+        Colleague(row.get("name", ""), row.get("email", ""), row.get("role", ""), verdict)
+        for row, verdict in zip(named, verdicts, strict=True)
     ]

@@ -19,6 +19,7 @@ from requests_app.requests.models import AccessRequest
 from requests_app.requests.policies import allows
 from requests_app.requests.states import State, Verb
 from requests_app.requests.visibility import own
+from requests_app.review.models import Decision
 from requests_app.web.applicants import ApplicantRequest, applicant_page, own_request_page
 from requests_app.web.timeline import timeline
 
@@ -61,10 +62,9 @@ def request_detail(request: ApplicantRequest, access_request: AccessRequest) -> 
         "access_request": access_request,
         "standing": _standing(access_request, active=active),
         "agreements": agreements,
-        "decisions": access_request.decisions.select_related("agreement").defer(
-            "private_note", "agreement__values", "agreement__evidence"
-        ),
+        "decision": _decision(access_request),
         "grants": grants,
+        "synthetic": active and access_request.dataset.releases.filter(is_synthetic=True).exists(),
         "events": timeline(access_request),
         "may": {verb.value: allows(access_request, verb) for verb in Verb},
     }
@@ -134,8 +134,8 @@ def _standing(access_request: AccessRequest, *, active: bool) -> Standing:
         return _standing_of_draft(len(missing(access_request)))
     if state is State.APPROVED:
         sentence = (
-            "Your download link was sent by e-mail. If it has expired or got lost, ask for a new "
-            "one below."
+            "Your download link is sent by e-mail. If it has expired or got lost, press “New link” "
+            "on this page."
             if active
             else "Your grant has ended, so nothing can be downloaded any more. To go on working "
             "with the dataset, start a new request."
@@ -151,6 +151,14 @@ def _standing_of_draft(gaps: int) -> Standing:
         )
     answers = "one answer is" if gaps == 1 else f"{gaps} answers are"
     return Standing(1, f"Fill in the request, then sign it: {answers} still missing.")
+
+
+def _decision(access_request: AccessRequest) -> Decision | None:
+    """The decision that put the request where it is; earlier ones are in the timeline."""
+    if access_request.state not in {State.APPROVED, State.RETURNED, State.REJECTED}:
+        return None
+    decisions = access_request.decisions.select_related("agreement")
+    return decisions.defer("private_note", "agreement__values", "agreement__evidence").first()
 
 
 def _grants(access_request: AccessRequest) -> QuerySet[Grant]:

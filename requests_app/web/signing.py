@@ -16,7 +16,7 @@ from django.utils.translation import get_language
 
 from requests_app.agreements.preview import Preview, preview
 from requests_app.agreements.signing import sign
-from requests_app.errors import Conflict, Invalid
+from requests_app.errors import Conflict, Invalid, Refused
 from requests_app.requests.completeness import missing
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.policies import allows
@@ -147,6 +147,8 @@ def _sign(
     except Invalid as error:
         form.point_out(error.fields or {"": [error.message]})
         return _page(request, access_request, shown, form, status=400)
+    except Refused as error:
+        return _page(request, access_request, shown, form, status=403, notice=error.message)
     except Conflict as error:
         return _overtaken(request, access_request, error.message)
     messages.success(

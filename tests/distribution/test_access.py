@@ -15,13 +15,12 @@ from requests_app.distribution.access import Verdict, fetchable_files, may_fetch
 from requests_app.distribution.tokens import write_token
 from requests_app.requests.states import State
 from tests.factories.distribution import (
-    AccessRequestFactory,
     AgreementFactory,
-    DatasetFactory,
+    ApprovedRequestFactory,
     GrantFactory,
-    UserFactory,
     make_link,
 )
+from tests.factories.requests import DatasetFactory, UserFactory
 
 TICK = timedelta(microseconds=1)
 
@@ -160,7 +159,7 @@ class TestBothSpellings(TestCase):
             File.objects.create(release=release, path="f", size=1, sha256="", crc32=0)
         made = []
         for begins, hours, revoked, of, active, state in grants:
-            request = AccessRequestFactory(
+            request = ApprovedRequestFactory(
                 dataset=datasets[of], state=state, applicant=UserFactory(is_active=active)
             )
             made.append(
@@ -178,6 +177,36 @@ class TestBothSpellings(TestCase):
         for grant in made:
             in_query = access.grants_in_force(now).filter(pk=grant.pk).exists()
             assert in_query == access.in_force(grant, now)
+
+    def test_they_agree_at_every_boundary(self):
+        start = timezone.now()
+        hour = timedelta(hours=1)
+        grant = GrantFactory(starts_at=start, ends_at=start + 3 * hour)
+        grant.revoked_at = start + 2 * hour
+        grant.save()
+        release = Release.objects.create(
+            dataset=grant.dataset,
+            version="1.0",
+            published_at=start + hour,
+            file_count=1,
+            total_bytes=1,
+            manifest_sha256="",
+        )
+        file = File.objects.create(release=release, path="f", size=1, sha256="", crc32=0)
+        ended = GrantFactory(
+            agreement__access_request__dataset=grant.dataset,
+            starts_at=start,
+            ends_at=start + 3 * hour,
+        )
+        lasts = {grant: 2 * hour - TICK, ended: 3 * hour - TICK}
+        for of, last in lasts.items():
+            for at in (0 * hour, hour, 2 * hour, 3 * hour):
+                for now in (start + at - TICK, start + at, start + at + TICK):
+                    expected = start + hour <= now <= start + last
+                    assert may_fetch(of, file, now) == expected
+                    assert fetchable_files(of, now).exists() == expected
+                    in_force = start <= now <= start + last
+                    assert access.grants_in_force(now).filter(pk=of.pk).exists() == in_force
 
     def test_a_grant_opens_the_releases_of_its_own_dataset(self):
         grant, other = GrantFactory(), GrantFactory()

@@ -11,14 +11,8 @@ from requests_app.audit.models import Entry
 from requests_app.distribution import grants
 from requests_app.distribution.models import DownloadLink, Grant, GrantState
 from requests_app.errors import Conflict, Invalid, NotFound, Refused
-from tests.factories.distribution import (
-    AgreementFactory,
-    DatasetFactory,
-    GrantFactory,
-    UserFactory,
-    make_approver,
-    make_link,
-)
+from tests.factories.distribution import AgreementFactory, GrantFactory, make_link
+from tests.factories.requests import DatasetFactory, UserFactory, approver
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +24,7 @@ def agreement():
 
 def test_a_grant_lasts_for_the_set_term(agreement, settings):
     settings.GRANT_DAYS = 30
-    grant = grants.create_grant(agreement=agreement, by=make_approver())
+    grant = grants.create_grant(agreement=agreement, by=approver())
     assert grant.state() is GrantState.ACTIVE
     assert grant.ends_at - grant.starts_at == timedelta(days=30)
     assert grant.applicant == agreement.access_request.applicant
@@ -38,10 +32,10 @@ def test_a_grant_lasts_for_the_set_term(agreement, settings):
 
 
 def test_a_grant_writes_one_entry_in_the_story_of_its_request(agreement):
-    approver = make_approver()
-    grant = grants.create_grant(agreement=agreement, by=approver)
+    decider = approver()
+    grant = grants.create_grant(agreement=agreement, by=decider)
     entry = Entry.objects.get(kind=kinds.GRANT_CREATED)
-    assert (entry.actor, entry.subject) == (approver.audit_ref, grant.audit_ref)
+    assert (entry.actor, entry.subject) == (decider.audit_ref, grant.audit_ref)
     assert entry.trail == agreement.access_request.audit_ref
     assert entry.details["agreement"] == agreement.number
 
@@ -50,15 +44,15 @@ def test_the_first_link_is_sent_once_the_grant_is_committed(
     agreement, django_capture_on_commit_callbacks
 ):
     with django_capture_on_commit_callbacks(execute=True):
-        grant = grants.create_grant(agreement=agreement, by=make_approver())
+        grant = grants.create_grant(agreement=agreement, by=approver())
         assert not grant.links.exists()
     assert grant.links.count() == 1
 
 
 def test_an_agreement_has_one_grant(agreement):
-    grants.create_grant(agreement=agreement, by=make_approver())
+    grants.create_grant(agreement=agreement, by=approver())
     with pytest.raises(Conflict, match="already"):
-        grants.create_grant(agreement=agreement, by=make_approver())
+        grants.create_grant(agreement=agreement, by=approver())
     assert Grant.objects.count() == 1
 
 
@@ -68,14 +62,14 @@ def test_a_grant_without_entry_does_not_exist(agreement, monkeypatch):
 
     monkeypatch.setattr("requests_app.audit.log.record", broken)
     with pytest.raises(RuntimeError), transaction.atomic():
-        grants.create_grant(agreement=agreement, by=make_approver())
+        grants.create_grant(agreement=agreement, by=approver())
     assert not Grant.objects.exists()
 
 
 def test_an_approver_of_the_dataset_revokes(settings):
     grant = GrantFactory()
-    approver = make_approver(grant.dataset)
-    revoked = grants.revoke_grant(grant_id=grant.pk, by=approver, reason=" Passed on. ")
+    decider = approver(grant.dataset)
+    revoked = grants.revoke_grant(grant_id=grant.pk, by=decider, reason=" Passed on. ")
     assert revoked.state() is GrantState.REVOKED
     assert revoked.revoked_reason == "Passed on."
     entry = Entry.objects.get(kind=kinds.GRANT_REVOKED)
@@ -85,7 +79,7 @@ def test_an_approver_of_the_dataset_revokes(settings):
 
 def test_an_approver_of_another_dataset_does_not_revoke():
     grant = GrantFactory()
-    for by in (make_approver(DatasetFactory()), grant.applicant, UserFactory(is_staff=True)):
+    for by in (approver(DatasetFactory()), grant.applicant, UserFactory(is_staff=True)):
         with pytest.raises(Refused):
             grants.revoke_grant(grant_id=grant.pk, by=by, reason="Mine.")
     grant.refresh_from_db()
@@ -94,16 +88,16 @@ def test_an_approver_of_another_dataset_does_not_revoke():
 
 def test_a_revocation_needs_a_reason_and_an_active_grant():
     grant = GrantFactory()
-    approver = make_approver(grant.dataset)
+    decider = approver(grant.dataset)
     with pytest.raises(Invalid):
-        grants.revoke_grant(grant_id=grant.pk, by=approver, reason=" ")
-    grants.revoke_grant(grant_id=grant.pk, by=approver, reason="First.")
+        grants.revoke_grant(grant_id=grant.pk, by=decider, reason=" ")
+    grants.revoke_grant(grant_id=grant.pk, by=decider, reason="First.")
     with pytest.raises(Conflict, match="revoked already"):
-        grants.revoke_grant(grant_id=grant.pk, by=approver, reason="Second.")
+        grants.revoke_grant(grant_id=grant.pk, by=decider, reason="Second.")
     assert Entry.objects.filter(kind=kinds.GRANT_REVOKED).count() == 1
     link, _ = make_link()
     with pytest.raises(NotFound):
-        grants.revoke_grant(grant_id=link.pk, by=approver, reason="No such grant.")
+        grants.revoke_grant(grant_id=link.pk, by=decider, reason="No such grant.")
 
 
 def test_giving_up_ends_the_active_grants_of_one_request():

@@ -21,7 +21,8 @@ from requests_app.distribution.models import DownloadLink
 from requests_app.errors import Conflict, NotFound, PortalError, Refused
 from requests_app.notifications.models import Message
 from requests_app.requests.states import State
-from tests.factories.distribution import GrantFactory, UserFactory, make_approver, make_link
+from tests.factories.distribution import GrantFactory, make_link
+from tests.factories.requests import UserFactory, approver
 
 pytestmark = pytest.mark.django_db
 
@@ -128,7 +129,7 @@ def test_the_holder_gets_a_new_link_and_the_old_one_works_on(sent):
 
 def test_nobody_else_renews():
     grant = GrantFactory()
-    for by in (UserFactory(), make_approver(grant.dataset)):
+    for by in (UserFactory(), approver(grant.dataset)):
         with pytest.raises(NotFound):
             links.renew_link(grant_id=grant.pk, by=by)
     with pytest.raises(NotFound):
@@ -158,7 +159,7 @@ def test_only_so_many_links_a_day(settings):
 def test_a_revoked_link_closes_and_its_grant_stays():
     link, token = make_link()
     _, sibling = make_link(link.grant)
-    links.revoke_link(link_id=link.pk, by=make_approver(link.grant.dataset), reason="Leaked.")
+    links.revoke_link(link_id=link.pk, by=approver(link.grant.dataset), reason="Leaked.")
     now = timezone.now()
     assert not resolve(token, now).allowed
     assert resolve(sibling, now).allowed
@@ -167,16 +168,16 @@ def test_a_revoked_link_closes_and_its_grant_stays():
 
 def test_revoking_a_link_is_for_approvers_of_its_dataset_and_once():
     link, token = make_link()
-    approver = make_approver(link.grant.dataset)
-    for by in (make_approver(), UserFactory(), link.grant.applicant):
+    decider = approver(link.grant.dataset)
+    for by in (approver(), UserFactory(), link.grant.applicant):
         with pytest.raises(Refused):
             links.revoke_link(link_id=link.pk, by=by, reason="Mine.")
     assert resolve(token, timezone.now()).allowed
-    links.revoke_link(link_id=link.pk, by=approver, reason="Leaked.")
+    links.revoke_link(link_id=link.pk, by=decider, reason="Leaked.")
     with pytest.raises(Conflict):
-        links.revoke_link(link_id=link.pk, by=approver, reason="Again.")
+        links.revoke_link(link_id=link.pk, by=decider, reason="Again.")
     with pytest.raises(NotFound):
-        links.revoke_link(link_id=link.grant.pk, by=approver, reason="No such link.")
+        links.revoke_link(link_id=link.grant.pk, by=decider, reason="No such link.")
 
 
 def test_names_and_titles_cannot_break_the_e_mail(sent):
@@ -228,8 +229,8 @@ class TestAtOnce:
 
     def test_one_revocation(self):
         grant = GrantFactory()
-        approver = make_approver(grant.dataset)
-        revoke = partial(revoke_grant, grant_id=grant.pk, by=approver, reason="Passed on.")
+        decider = approver(grant.dataset)
+        revoke = partial(revoke_grant, grant_id=grant.pk, by=decider, reason="Passed on.")
         made = self.together(revoke)
         assert sum(isinstance(one, Conflict) for one in made) == 3
         assert Entry.objects.filter(kind=kinds.GRANT_REVOKED).count() == 1

@@ -180,6 +180,22 @@ def test_what_is_interrupted_leaves_nothing_behind(dataset, folder, store, probl
     assert publish(dataset, folder).file_count == 5
 
 
+def test_threads_that_still_copy_are_waited_for_before_their_files_are_removed(
+    dataset, tmp_path, store
+):
+    folder = release_folder(tmp_path / "large", clips=40)
+    for clip in (folder / "clips/hungry").iterdir():
+        clip.write_bytes(b"clip" * 250_000)
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        publish(dataset, folder, progress=stop)
+    assert visible(store) == []
+    assert list((store / staging.STAGING).iterdir()) == []
+
+
 def after_the_look(monkeypatch, deed: Callable[[], None]) -> None:
     """Do the deed after the folder was found to agree and before anything is copied."""
 

@@ -20,11 +20,11 @@ def main() -> None:
     call_command("migrate", verbosity=0)
     from requests_app.distribution.packages import package_of  # noqa: PLC0415 - needs the registry
     from tests.factories.distribution import (  # noqa: PLC0415 - same
-        DatasetFactory,
         GrantFactory,
         make_link,
         make_release,
     )
+    from tests.factories.requests import DatasetFactory  # noqa: PLC0415 - same
 
     chance = random.Random(20260304)
     clips = {f"clips/{n:03}.mp4": chance.randbytes(CLIP_BYTES + n) for n in range(CLIPS)}

@@ -21,7 +21,7 @@ import pytest
 from tests.e2e.person import until
 from tests.e2e.portal import ROOT, free_port
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("processes")]
+pytestmark = pytest.mark.processes
 
 NAME = "gulls-1.0"
 
@@ -77,7 +77,7 @@ def server(tmp_path_factory) -> Iterator[Server]:
     )
     try:
         server = Server(process, base, var / "portal.sqlite3", json.loads(made.stdout))
-        until("gunicorn answering", lambda: _answers(base), seconds=30)
+        until("gunicorn answering", lambda: _answers(base), seconds=90)
         yield server
     finally:
         process.terminate()
@@ -160,7 +160,7 @@ def test_a_tool_that_is_killed_goes_on_where_it_was(server, whole, tmp_path, nam
     first, *rest = RESUME[name]
     part = tmp_path / f"{NAME}.zip"
     killed = subprocess.Popen([tool(first), *rest, slow, server.zip], cwd=tmp_path)
-    until("some bytes arriving", lambda: part.exists() and part.stat().st_size > 0, seconds=20)
+    until("some bytes arriving", lambda: part.exists() and part.stat().st_size > 0, seconds=60)
     killed.kill()
     killed.wait()
     run(*RESUME[name], server.zip, cwd=tmp_path)
@@ -214,7 +214,7 @@ def test_two_slow_clients_do_not_block_a_third(server):
             waiting.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
             assert waiting.recv(12) == b"HTTP/1.1 200"
             slow.append(waiting)
-        third = httpx.get(f"{server.link}/files/clips/000.mp4", trust_env=False, timeout=10)
+        third = httpx.get(f"{server.link}/files/clips/000.mp4", trust_env=False, timeout=30)
         assert third.status_code == 200
     finally:
         for waiting in slow:

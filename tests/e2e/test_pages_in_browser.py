@@ -1,15 +1,12 @@
 """The pages in a real browser: accessible, within their width, and quiet about our own policy."""
 
 import re
-import shutil
-from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.core import mail
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.factories.distribution import DatasetFactory, make_release
 from tests.factories.identity import PASSWORD, ApplicantFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -32,25 +29,6 @@ OWN = (
     "/accounts/reauthenticate/",
     "/accounts/logout/",
 )
-
-
-@pytest.fixture
-def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
-    # Playwright keeps an event loop in this thread, in which Django would refuse its queries.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def site(live_server: object) -> str:
-    make_release(DatasetFactory(), is_synthetic=True)
-    return str(live_server)
 
 
 def faults(page: Page, path: str) -> list[str]:

@@ -20,7 +20,7 @@ from tests.e2e.demo import Applicant, answers, fill_in, sign, sign_up
 from tests.e2e.person import Person, until
 from tests.e2e.portal import ROOT, Portal, running_portal
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("processes")]
+pytestmark = pytest.mark.processes
 
 # A handful of clips, and a sweep that comes round before anybody gets bored.
 QUICK = {"DEMO_SCALE": "0.002", "SWEEP_SECONDS": "2", "MESSAGE_LEASE_SECONDS": "10"}

@@ -2,13 +2,11 @@
 
 import hashlib
 import io
-import uuid
 import zlib
 from datetime import timedelta
 from typing import Any
 
 import factory
-from django.contrib.auth.models import Group
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
@@ -18,41 +16,14 @@ from requests_app.datasets.models import Dataset, File, Release
 from requests_app.distribution.models import DownloadLink, Grant
 from requests_app.distribution.packages import storage
 from requests_app.distribution.tokens import digest, new_secret, write_token
-from requests_app.identity.models import User
-from requests_app.requests.models import AccessRequest
-from requests_app.requests.permissions import APPROVERS
 from requests_app.requests.states import State
-from tests.factories.datasets import card_table
+from tests.factories.requests import AccessRequestFactory, DatasetFactory
 
 
-class UserFactory(DjangoModelFactory):
-    class Meta:
-        model = User
-        skip_postgeneration_save = True
+class ApprovedRequestFactory(AccessRequestFactory):
+    """A request that was approved; what it was approved on is not looked at here."""
 
-    email = factory.Sequence(lambda n: f"researcher{n}@university.example")
-    full_name = factory.Sequence(lambda n: f"Researcher {n}")
-
-
-class DatasetFactory(DjangoModelFactory):
-    class Meta:
-        model = Dataset
-
-    slug = factory.Sequence(lambda n: f"gulls-{n}")
-    title = "Gulls: moods of gulls"
-    card = factory.LazyAttribute(lambda made: card_table(slug=made.slug))
-    card_sha256 = "0" * 64
-
-
-class AccessRequestFactory(DjangoModelFactory):
-    class Meta:
-        model = AccessRequest
-
-    applicant = factory.SubFactory(UserFactory)
-    dataset = factory.SubFactory(DatasetFactory)
     state = State.APPROVED
-    research_title = "Why gulls shout"
-    legal_name = factory.SelfAttribute("applicant.full_name")
 
 
 class AgreementTextFactory(DjangoModelFactory):
@@ -71,7 +42,7 @@ class AgreementFactory(DjangoModelFactory):
         model = Agreement
 
     number = factory.Sequence(lambda n: f"GULLS-{n:05}")
-    access_request = factory.SubFactory(AccessRequestFactory)
+    access_request = factory.SubFactory(ApprovedRequestFactory)
     text = factory.SubFactory(
         AgreementTextFactory, dataset=factory.SelfAttribute("..access_request.dataset")
     )
@@ -123,15 +94,6 @@ def make_release(
         storage().put(f"{release.storage_prefix}/{row.path}", io.BytesIO(content))
     File.objects.bulk_create(rows)
     return release
-
-
-def make_approver(*datasets: Dataset) -> User:
-    """A member of *Approvers* who maintains the datasets."""
-    user = UserFactory(email=f"{uuid.uuid4().hex}@lab.example", is_staff=True)
-    user.groups.add(Group.objects.get(name=APPROVERS))
-    for dataset in datasets:
-        dataset.maintainers.add(user)
-    return user
 
 
 def _file(path: str, content: bytes) -> File:

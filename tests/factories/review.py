@@ -1,15 +1,20 @@
 """Requests as maintainers meet them: signed, decided, granted."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
 
+from requests_app.agreements.answers import Answers, digest, shown_digest
+from requests_app.agreements.collecting import collect_answers
+from requests_app.agreements.evidence import Affirmed, Evidence
 from requests_app.agreements.models import Agreement, AgreementDocument, AgreementText
+from requests_app.agreements.wording import read_wording
 from requests_app.distribution.models import DownloadLink, Grant
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.states import State, Verb
 from requests_app.review.models import Decision
+from tests.factories.agreements import publish_text
 from tests.factories.requests import AccessRequestFactory, approver
 
 PDF = b"%PDF-1.7 agreement"
@@ -17,21 +22,20 @@ PDF = b"%PDF-1.7 agreement"
 
 def sign(access_request: AccessRequest, *, rendered: bool = True) -> Agreement:
     """Puts a signed agreement under the request and makes it `submitted`, as signing does."""
-    text, _ = AgreementText.objects.get_or_create(
-        dataset=access_request.dataset,
-        number=1,
-        defaults={"body": "[[purpose]]", "sha256": "1" * 64},
-    )
+    text = access_request.dataset.agreement_texts.first() or publish_text(access_request.dataset)
+    answers = collect_answers(access_request)
     signed = Agreement.objects.count() + 1
+    # Two agreements of one test must not be signed at the same instant.
+    signed_at = timezone.now() - timedelta(hours=1) + timedelta(seconds=signed)
+    number = f"DAA-{access_request.dataset.slug}-{signed:06d}"
     agreement = Agreement.objects.create(
-        number=f"DAA-{access_request.dataset.slug}-{signed:06d}",
+        number=number,
         access_request=access_request,
         text=text,
         signer=access_request.applicant,
-        # Two agreements of one test must not be signed at the same instant.
-        signed_at=timezone.now() - timedelta(hours=1) + timedelta(seconds=signed),
-        values=values(access_request),
-        evidence=evidence(access_request),
+        signed_at=signed_at,
+        values=answers,
+        evidence=evidence(number, text, answers, signed_at),
     )
     if rendered:
         AgreementDocument.objects.create(
@@ -49,51 +53,35 @@ def put(access_request: AccessRequest, state: State) -> AccessRequest:
     return access_request
 
 
-def values(access_request: AccessRequest) -> dict[str, Any]:
-    ethics = access_request.ethics_reason
-    if (document := access_request.ethics_document) is not None:
-        ethics = f"Approved: {access_request.ethics_reference}\nSHA-256: {document.sha256}"
-    return {
-        "applicant_name": access_request.legal_name,
-        "email": access_request.email,
-        "institution": access_request.institution,
-        "department": access_request.department,
-        "position": access_request.position,
-        "supervisor": access_request.supervisor,
-        "country": str(access_request.country.name),
-        "research_title": access_request.research_title,
-        "purpose": access_request.purpose,
-        "funding": access_request.funding,
-        "ethics": ethics,
-        "data_protection": access_request.data_protection_plan,
-        "named_people": [person.as_value() for person in access_request.named_people.all()],
-        "compliance": ["We will not feed them."],
-        "dataset_title": access_request.dataset.title,
-        "dataset_contact": "anna@pier.example",
-        "releases": "1.0",
-        "citation": "Larus and Sterna (2024)",
-        "term_days": "365",
-    }
-
-
-def evidence(access_request: AccessRequest) -> dict[str, Any]:
-    return {
-        "typed_name": access_request.legal_name,
-        "text_number": 1,
-        "text_sha256": "1" * 64,
-        "position": access_request.position,
-        "institution": access_request.institution,
-        "email": access_request.email,
-        "email_verified_at": "2026-01-31T09:00:00Z",
-        "reauthenticated_at": "2026-01-31T09:29:00Z",
-        "method": "password",
-        "electronic_consent": {"key": "consent", "text": "Yes.", "at": "2026-01-31T09:30:00Z"},
-        "affirmations": [{"key": "read", "text": "I read it.", "at": "2026-01-31T09:30:00Z"}],
-        "signed_at": "2026-01-31T09:30:00Z",
-        "ip_address": "192.0.2.7",
-        "user_agent": "Firefox",
-        "locale": "en",
-    }
+def evidence(
+    number: str, text: AgreementText, answers: Answers, signed_at: datetime
+) -> dict[str, Any]:
+    wording = read_wording(text.body)
+    return Evidence(
+        number=number,
+        dataset=str(answers["dataset_title"]),
+        text_number=text.number,
+        text_sha256=text.sha256,
+        answers_sha256=digest(answers),
+        shown_sha256=shown_digest(text_sha256=text.sha256, answers=answers),
+        typed_name=str(answers["applicant_name"]),
+        position=str(answers["position"]),
+        institution=str(answers["institution"]),
+        account="user:7",
+        email=str(answers["email"]),
+        email_verified_at=signed_at - timedelta(days=2),
+        reauthenticated_at=signed_at - timedelta(minutes=1),
+        method="password",
+        electronic_consent=Affirmed("electronic_consent", wording.electronic_consent, signed_at),
+        affirmations=tuple(
+            Affirmed(item.key, item.text, signed_at) for item in wording.affirmations
+        ),
+        signed_at=signed_at,
+        ip_address="192.0.2.7",
+        user_agent="Firefox on a pier",
+        locale="en-gb",
+        paper="A4",
+    ).as_json()
 
 
 def submitted(*, rendered: bool = True, **fields: Any) -> AccessRequest:

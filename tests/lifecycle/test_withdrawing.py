@@ -1,4 +1,7 @@
+from threading import Barrier, Thread
+
 import pytest
+from django.db import connection
 
 from requests_app.audit import kinds
 from requests_app.audit.models import Entry
@@ -8,6 +11,8 @@ from requests_app.lifecycle.withdrawing import withdraw
 from requests_app.notifications.models import Message
 from requests_app.notifications.outbox import as_email
 from requests_app.requests.states import TRANSITIONS, State, Verb
+from requests_app.review.decisions import approve
+from tests.factories.file_database import file_database
 from tests.factories.requests import AccessRequestFactory, UserFactory, approver
 from tests.factories.review import granted, put, submitted
 
@@ -84,3 +89,38 @@ def test_a_reason_that_cannot_be_kept_is_refused():
         )
     access_request.refresh_from_db()
     assert access_request.state == State.SUBMITTED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_withdrawing_while_an_approver_approves_leaves_no_grant_in_force(tmp_path, monkeypatch):
+    monkeypatch.setattr("requests_app.queue._send", lambda name, ids: None)
+    with file_database(tmp_path):
+        access_request = submitted()
+        agreement, judge = access_request.agreements.get(), approver(access_request.dataset)
+        start, refused = Barrier(2), []
+
+        def at_once(act, **arguments):
+            try:
+                start.wait(timeout=10)
+                act(access_request_id=access_request.pk, **arguments)
+            except Conflict:
+                refused.append(act)
+            finally:
+                connection.close()
+
+        threads = [
+            Thread(target=at_once, args=(withdraw,), kwargs={"by": access_request.applicant}),
+            Thread(
+                target=at_once,
+                args=(approve,),
+                kwargs={"agreement_id": agreement.pk, "by": judge, "reason": "Fine."},
+            ),
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=30)
+        access_request.refresh_from_db()
+        assert access_request.state == State.WITHDRAWN
+        assert refused in ([], [approve])
+        assert not [g for g in access_request.grants.all() if g.state() is GrantState.ACTIVE]

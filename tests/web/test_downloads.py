@@ -25,13 +25,8 @@ from requests_app.datasets.models import File
 from requests_app.distribution.packages import storage
 from requests_app.requests.states import State
 from requests_app.web.redaction import RedactTokens, redact
-from tests.factories.distribution import (
-    DatasetFactory,
-    GrantFactory,
-    UserFactory,
-    make_link,
-    make_release,
-)
+from tests.factories.distribution import GrantFactory, make_link, make_release
+from tests.factories.requests import DatasetFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -447,6 +442,13 @@ class TestRefusals:
         assert entry.details == {"why": "link_revoked", "path": f"file/{CLIP}"}
         personal = dict(entry.personal_values.values_list("field", "value"))
         assert personal == {"ip": "127.0.0.1", "user_agent": "tool/1"}
+
+    def test_a_refusal_is_entered_once_however_often_it_is_closed(self, client, monkeypatch):
+        _, token = make_link(revoked_at=timezone.now() - timedelta(hours=1))
+        answer = client.get(file_url(token))
+        monkeypatch.setattr(request_finished, "receivers", [])
+        answer.close()
+        assert Entry.objects.filter(kind=kinds.LINK_REFUSED).count() == 1
 
     def test_a_token_we_do_not_know_leaves_no_entry(self, client):
         client.get(file_url("x" * 110))

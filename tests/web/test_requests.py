@@ -269,6 +269,15 @@ def test_a_purpose_of_twenty_thousand_characters_is_kept_and_a_longer_one_is_kep
     assert fields(response.content)["purpose"] == [longer]
 
 
+def test_an_enormous_text_is_refused_without_a_traceback(client):
+    access_request = AccessRequestFactory()
+    url = enter(client, access_request)
+    response = send(client, url, purpose="z" * 3_000_000)
+    assert response.status_code == HTTPStatus.BAD_REQUEST
+    access_request.refresh_from_db()
+    assert access_request.revision == 0
+
+
 def test_the_second_tab_is_told_keeps_its_text_and_may_then_save(client):
     access_request = AccessRequestFactory()
     url = enter(client, access_request)
@@ -490,6 +499,19 @@ def test_an_active_grant_shows_its_end_and_offers_a_new_link(client):
     assert grant.links.count() == 2
 
 
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_demo_data_is_called_synthetic_where_it_is_offered(client, synthetic):
+    grant = granted()
+    grant.dataset.releases.create(
+        version="1.0",
+        is_synthetic=synthetic,
+        file_count=1,
+        total_bytes=1,
+        manifest_sha256="0" * 64,
+    )
+    assert ("Synthetic" in page_of(client, grant.access_request)) is synthetic
+
+
 def test_a_revoked_grant_shows_why_and_offers_no_link(client):
     grant = granted()
     grant.revoked_at, grant.revoked_reason = timezone.now(), "A copy was found online."
@@ -536,7 +558,7 @@ def test_the_status_page_costs_the_same_with_one_agreement_and_with_three(
         while access_request.agreements.count() < number:
             sign(access_request)
         page_of(client, access_request)
-        with django_assert_num_queries(11):
+        with django_assert_num_queries(10):
             client.get(detail(access_request))
 
 

@@ -7,15 +7,18 @@ from allauth.account.authentication import get_authentication_records
 from django.core.cache import cache
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from lxml import html
 
 from requests_app.agreements.models import Agreement
 from requests_app.agreements.preview import preview
 from requests_app.audit import kinds
 from requests_app.audit.models import Entry
+from requests_app.identity.models import InstitutionDomain
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.states import State
 from tests.factories.agreements import publish_text, ready_request, text_source
-from tests.factories.requests import NamedPersonFactory
+from tests.factories.identity import InstitutionDomainFactory
+from tests.factories.requests import DatasetFactory, NamedPersonFactory
 from tests.factories.review import put
 from tests.web.form_filling import beside, fields, summary, text
 
@@ -176,6 +179,13 @@ def test_the_password_cannot_be_guessed_here_for_long(client, access_request):
     assert "Too many attempts" in beside(response.content, "password")[0]
 
 
+def test_attempts_on_the_page_that_asks_for_the_password_count_here_too(client, access_request):
+    for _ in range(10):
+        client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+    response = sign(client, access_request)
+    refused(response, access_request, HTTPStatus.TOO_MANY_REQUESTS)
+
+
 def test_a_forgotten_tick_costs_no_attempt(client, access_request):
     for _ in range(15):
         refused(sign(client, access_request, affirmations=["read"]), access_request)
@@ -254,18 +264,21 @@ def test_a_returned_request_is_signed_again(client, access_request):
     assert access_request.agreements.count() == 2
 
 
+def test_an_address_that_is_no_longer_accepted_is_refused_on_the_page(client, access_request):
+    domain = access_request.applicant.email.partition("@")[2]
+    InstitutionDomainFactory(domain=domain, standing=InstitutionDomain.Standing.DENY)
+    response = sign(client, access_request)
+    refused(response, access_request, HTTPStatus.FORBIDDEN)
+    assert domain in html.fromstring(response.content.decode()).xpath("string(//*[@role='alert'])")
+    assert fields(response.content)["typed_name"] == ["陈伟"]
+
+
 def test_without_a_text_there_is_a_sentence(client, access_request):
     other = ready_request(applicant=access_request.applicant)
-    AccessRequest.objects.filter(pk=other.pk).update(dataset=_without_text())
+    AccessRequest.objects.filter(pk=other.pk).update(dataset=DatasetFactory())
     response = client.get(page(other))
     assert response.status_code == HTTPStatus.CONFLICT
     assert "has not been published yet" in text(response.content)
-
-
-def _without_text():
-    from tests.factories.requests import DatasetFactory  # noqa: PLC0415 - used here only
-
-    return DatasetFactory()
 
 
 HOSTILE = "<script>alert(1)</script><img src=file:///etc/passwd>{{ 7*7 }}[[funding]]"

@@ -82,7 +82,7 @@
   });
 
   // Leaving with unsaved text is asked about once; saving is not leaving.
-  let changed = document.getElementById("problems") !== null && form.dataset.request === "unsaved";
+  let changed = false;
   form.addEventListener("input", () => {
     changed = true;
   });

@@ -1,0 +1,39 @@
+"""What the content security policy refuses must not stand in a template in the first place."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+# E-mails and the agreement's document are not pages: no policy of ours applies to them.
+PAGES = [
+    path
+    for path in sorted(Path("templates").rglob("*.html"))
+    if path.parts[1] not in {"emails", "agreements"}
+]
+INLINE = {
+    "a style attribute": r"<[^>]+\sstyle=",
+    "a style element": r"<style\b",
+    "an event handler": r"<[^>]+\son[a-z]+=",
+    "a script without a source": r"<script(?![^>]*\b(?:src=|type=\"application/))",
+    "an address of elsewhere": r"<(?:script|link|img|iframe)[^>]+(?:src|href)=\"(?:https?:)?//",
+}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=str)
+def test_page_holds_nothing_inline(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    found = [what for what, pattern in INLINE.items() if re.search(pattern, text)]
+    assert not found
+
+
+@pytest.mark.parametrize("sheet", sorted(Path("requests_app/web/static").rglob("*.css")), ids=str)
+def test_stylesheet_fetches_nothing(sheet: Path) -> None:
+    assert not re.search(r"@import|url\(", sheet.read_text(encoding="utf-8"))
+
+
+def test_patterns_see_what_they_are_for() -> None:
+    bad = """<p style="x"> <style> <a onclick="x"> <script>x</script> <img src="//elsewhere/x">"""
+    assert [what for what, pattern in INLINE.items() if not re.search(pattern, bad)] == []
+    good = """<script src="x"></script> <script type="application/ld+json"> <a class="on">"""
+    assert [what for what, pattern in INLINE.items() if re.search(pattern, good)] == []
