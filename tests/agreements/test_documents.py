@@ -10,11 +10,13 @@ from django.db import DatabaseError, OperationalError, connections, transaction
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pypdf import PdfReader
 
-from requests_app.agreements import documents, sealing_keys
+from requests_app.agreements import certificates, documents, sealing_keys
 from requests_app.agreements.documents import countersign_document, render_document, waiting
 from requests_app.agreements.models import Agreement, AgreementDocument
 from requests_app.agreements.seal import Level, Seal
 from requests_app.agreements.signing import sign
+from requests_app.agreements.trust import Trust
+from requests_app.agreements.verification import Finding, verify
 from requests_app.audit import kinds, log
 from requests_app.audit.models import Entry
 from requests_app.errors import Conflict, Misconfigured, NotFound
@@ -281,3 +283,14 @@ def test_a_key_that_fails_and_a_full_disk_leave_nothing_but_work_for_the_sweep(
     monkeypatch.undo()
     assert render_document(agreement_id=agreement.pk).size > 0
     assert not waiting().exists()
+
+
+def test_what_was_sealed_before_a_new_key_stays_valid():
+    agreement, later = signed_agreement(), signed_agreement()
+    first = render_document(agreement_id=agreement.pk)
+    certificates.rotate(by=log.OPERATOR)
+    second = countersign_document(agreement_id=agreement.pk)
+    third = render_document(agreement_id=later.pk)
+    assert first.certificate != second.certificate == third.certificate
+    assert verify(bytes(second.content), Trust.published()).finding is Finding.GENUINE
+    assert verify(bytes(first.content), Trust.published()).finding is Finding.GENUINE

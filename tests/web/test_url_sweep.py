@@ -51,6 +51,8 @@ EXPECTED = {
     "citation": EVERYBODY,
     "croissant": EVERYBODY,
     "certificates": EVERYBODY,
+    "verify": EVERYBODY,
+    "verify_number": EVERYBODY,
     "healthz": EVERYBODY,
     "readyz": EVERYBODY,
     # The token is the key: whoever holds the link may fetch.
@@ -206,6 +208,7 @@ def world(monkeypatch) -> dict[str, Any]:
         "version": release.version,
         "name": f"{grant.dataset.slug}-{release.version}",
         "kind": "bib",
+        "number": "GULLS-DAA-2026-000001",
         "app_label": "requests_app",
         "url": "nothing",
         "content_type_id": 1,
