@@ -18,6 +18,7 @@ PRODUCTION = {
     "CMED_REDIS_URL": "redis://redis.example:6379",
     "CMED_BASE_URL": "https://portal.example",
     "CMED_EMAIL_HOST": "mail.example",
+    "CMED_SEAL_KEY_FILE": "/run/secrets/seal_key",
 }
 
 
