@@ -23,8 +23,13 @@ help:
 run:
 	@export CMED_PORT="$${PORT:-$${CMED_PORT:-8000}}" && exec $(PREPARE) -- -m cmed_portal.embedded
 
+# Once on SQLite, and once more on PostgreSQL what depends on the database: guards, locks, queries.
+TEST = -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+ROOMS = audit notifications identity requests agreements distribution review lifecycle
+
 test:
-	@$(PREPARE) --dev -- -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not browser' --cov $(ARGS)
+	@$(PREPARE) --dev -- $(TEST) -p tests.on_postgres -q -m 'not browser' $(ROOMS:%=tests/%)
+	@$(PREPARE) --dev -- $(TEST) -m 'not browser' --cov $(ARGS)
 
 e2e:
 	@$(PREPARE) --dev --browser -- -m pytest -m browser $(ARGS)
