@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils import timezone
 
 from requests_app import conf
@@ -119,8 +120,8 @@ def _issue(grant: Grant, kind: str, by: log.Audited) -> DownloadLink:
         to=grant.applicant.email,
         full_name=grant.applicant.full_name,
         dataset_title=grant.dataset.title,
-        url=f"{conf.base_url()}/d/{write_token(link.pk, secret)}/",
-        path=f"/requests/{grant.access_request_id}/",
+        url=conf.base_url() + reverse("download_page", args=[write_token(link.pk, secret)]),
+        path=reverse("request_detail", args=[grant.access_request_id]),
         expires_at=link.expires_at,
         grant_ends_at=grant.ends_at,
         trail=grant.audit_trail,
