@@ -29,6 +29,9 @@ TEXTS = ("purpose", "funding", "ethics_reason", "data_protection_plan")
 ANSWERS = (*LINES, *TEXTS, "is_student", "country", "ethics", "statements")
 
 PEOPLE_LIMIT = 50
+LINES_LIMIT = (
+    1000  # in one text: each costs a line of the agreement, which is made while others wait
+)
 PERSON_FIELDS = ("name", "email", "role")
 
 # Marks that reorder the characters after them: a text could read differently from its words.
@@ -110,7 +113,7 @@ def _clean_one(name: str, value: Any, statements: Collection[str]) -> Any:
         case _ if name in LINES:
             return _within(clean_line(value), limit(name))
         case _ if name in TEXTS:
-            return clean_text(value, limit(name))
+            return _of_few_lines(clean_text(value, limit(name)))
         case "is_student":
             return bool(value)
         case "country":
@@ -151,6 +154,15 @@ def _within(text: str, most: int) -> str:
         raise Invalid(
             f"This may have at most {most:,} characters and has {len(text):,}: "
             f"shorten it by {len(text) - most:,}. Nothing you wrote is lost."
+        )
+    return text
+
+
+def _of_few_lines(text: str) -> str:
+    if (lines := text.count("\n") + 1) > LINES_LIMIT:
+        raise Invalid(
+            f"This may have at most {LINES_LIMIT:,} lines and has {lines:,}: take out empty lines, "
+            "or write several as one paragraph. Nothing you wrote is lost."
         )
     return text
 
