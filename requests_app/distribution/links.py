@@ -24,19 +24,11 @@ DAY: Final = timedelta(days=1)
 
 
 @transaction.atomic
-def issue_link(*, grant_id: UUID | str, by: log.Audited) -> DownloadLink:
-    """Give a grant a further link and e-mail it to its holder. Writes one entry.
-
-    Raises NotFound, or Conflict when nothing may be fetched under the grant any more.
-    """
-    return _issue(_lock_in_force(grant_id), kinds.LINK_ISSUED, by)
-
-
-@transaction.atomic
 def ensure_link(*, grant_id: UUID | str) -> DownloadLink | None:
-    """Issue the first link of a grant; safe to run any number of times, also at once.
+    """Issue the first link of a grant and e-mail it; safe to run any number of times, also at once.
 
-    Returns None when the grant had a link before or is not in force.
+    Writes one entry. Returns None when the grant had a link before or is not in force; raises
+    NotFound for an unknown grant.
     """
     grant = lock_grant(grant_id)
     if grant.links.exists() or not in_force(grant, timezone.now()):
@@ -54,7 +46,8 @@ def renew_link(*, grant_id: UUID | str, by: User) -> DownloadLink:
     grant = lock_grant(grant_id)
     if grant.applicant_id != by.pk or not by.is_active:
         raise NotFound("There is no such grant among yours.")
-    _refuse_idle(grant)
+    if not in_force(grant, timezone.now()):
+        raise Conflict("This grant is not active any more, so there can be no new link for it.")
     limit = conf.links_per_day()
     if grant.links.filter(created_at__gt=timezone.now() - DAY).count() >= limit:
         raise Refused(
@@ -93,17 +86,6 @@ def revoke_link(*, link_id: UUID | str, by: User, reason: str) -> DownloadLink:
 def grants_without_link() -> QuerySet[Grant]:
     """The grants in force that never had a link: their task was lost, and the sweep queues it."""
     return grants_in_force(timezone.now()).filter(links__isnull=True)
-
-
-def _lock_in_force(grant_id: UUID | str) -> Grant:
-    grant = lock_grant(grant_id)
-    _refuse_idle(grant)
-    return grant
-
-
-def _refuse_idle(grant: Grant) -> None:
-    if not in_force(grant, timezone.now()):
-        raise Conflict("This grant is not active any more, so there can be no new link for it.")
 
 
 def _issue(grant: Grant, kind: str, by: log.Audited) -> DownloadLink:

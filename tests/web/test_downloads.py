@@ -539,7 +539,9 @@ class TestRenewal:
     def test_the_holder_asks_and_gets_one(self, client, grant):
         client.force_login(grant.applicant)
         url = reverse("link_renew", args=[grant.pk])
-        assert grant.applicant.email in client.get(url).content.decode()
+        asked = client.get(url)
+        assert grant.applicant.email in asked.content.decode()
+        assert "no-store" in asked["Cache-Control"]
         assert not grant.links.exists()
         response = client.post(url)
         assert response["Location"] == f"/requests/{grant.access_request_id}/"
