@@ -29,9 +29,7 @@ TEXTS = ("purpose", "funding", "ethics_reason", "data_protection_plan")
 ANSWERS = (*LINES, *TEXTS, "is_student", "country", "ethics", "statements")
 
 PEOPLE_LIMIT = 50
-LINES_LIMIT = (
-    1000  # in one text: each costs a line of the agreement, which is made while others wait
-)
+LINES_LIMIT = 1000  # in one text: each is laid out by itself when the agreement is made
 PERSON_FIELDS = ("name", "email", "role")
 
 # Marks that reorder the characters after them: a text could read differently from its words.
