@@ -59,5 +59,5 @@ def domain_errors(get_response: Handler) -> Handler:
         status = STATUS[type(exception)]
         return render(request, "web/sentence.html", {"sentence": exception.message}, status=status)
 
-    middleware.process_exception = process_exception  # type: ignore[attr-defined]
+    middleware.process_exception = process_exception  # type: ignore[attr-defined]  # Django looks for it there
     return middleware
