@@ -1,5 +1,5 @@
 # Every command of the project. Each prepares what it needs, so none has to be typed first.
-#   PORT=8001 make run          another port          make test ARGS="tests/audit -k seal"   some tests
+#   PORT=8001 make run          another port          make test ARGS="tests/web --no-cov"   some tests
 #   CMED_HOST=0.0.0.0 make run  for other machines    make bench ONLY=name                   one benchmark
 
 PYTHON ?= python3
@@ -29,7 +29,7 @@ ROOMS = audit notifications identity requests agreements distribution review lif
 
 test:
 	@$(PREPARE) --dev -- $(TEST) -p tests.on_postgres -q -m 'not browser' $(ROOMS:%=tests/%)
-	@$(PREPARE) --dev -- $(TEST) -m 'not browser' --cov $(ARGS)
+	@$(PREPARE) --dev -- $(TEST) -m 'not browser' $(ARGS) --cov
 
 e2e:
 	@$(PREPARE) --dev --browser -- -m pytest -m browser $(ARGS)

@@ -33,7 +33,11 @@ def renew(request: HttpRequest, grant_id: UUID) -> HttpResponse:
     if grant is None:
         raise NotFound("There is no such grant among yours.")
     if request.method != "POST":
-        context = {"grant": grant, "in_force": in_force(grant, timezone.now())}
+        context = {
+            "grant": grant,
+            "in_force": in_force(grant, timezone.now()),
+            "is_synthetic": grant.dataset.releases.filter(is_synthetic=True).exists(),
+        }
         return render(request, "web/download_renew.html", context)
     try:
         link = links.renew_link(grant_id=grant.pk, by=grant.applicant)

@@ -547,6 +547,14 @@ class TestRenewal:
         assert response["Location"] == f"/requests/{grant.access_request_id}/"
         assert grant.links.count() == 1
 
+    @pytest.mark.parametrize("is_synthetic", [True, False])
+    def test_demo_data_is_called_synthetic(self, client, is_synthetic):
+        grant = GrantFactory()
+        make_release(grant.dataset, is_synthetic=is_synthetic)
+        client.force_login(grant.applicant)
+        asked = client.get(reverse("link_renew", args=[grant.pk])).content.decode()
+        assert ("Synthetic demonstration data" in asked) is is_synthetic
+
     def test_too_many_are_refused_with_a_sentence(self, client, grant, settings):
         settings.LINKS_PER_DAY = 1
         client.force_login(grant.applicant)
