@@ -29,7 +29,7 @@ ROOMS = audit notifications identity requests agreements distribution review lif
 
 test:
 	@$(PREPARE) --dev -- $(TEST) -p tests.on_postgres -q -m 'not browser' $(ROOMS:%=tests/%)
-	@$(PREPARE) --dev -- $(TEST) -m 'not browser' $(ARGS) --cov
+	@$(PREPARE) --dev -- $(TEST) --cov -m 'not browser' $(ARGS)
 
 e2e:
 	@$(PREPARE) --dev --browser -- -m pytest -m browser $(ARGS)
