@@ -595,6 +595,8 @@ class TestLogs:
             ("GET /d/abc.def-1_2/files/x HTTP/1.1", "GET /d/…/files/x HTTP/1.1"),
             ("/d/abc", "/d/…"),
             ("https://h.example/d/abc/?x=/d/y", "https://h.example/d/…/?x=/d/…"),
+            ("Not Found: /d/ abc.def/", "Not Found: /d/ …/"),
+            (f"Not Found: /{'a' * 22}.{'b' * 43}.{'c' * 43}", "Not Found: /…"),
             ("/dataset/citation.bib", "/dataset/citation.bib"),
         ],
     )

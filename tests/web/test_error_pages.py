@@ -73,6 +73,25 @@ def test_address_of_another_host_is_a_bad_request(client: Client) -> None:
     assert "We could not read that" in response.content.decode()
 
 
+@pytest.mark.parametrize("size", [40 * 2**20 + 1, 10**15])
+def test_a_body_without_measure_is_refused_before_it_is_read(client: Client, size: int) -> None:
+    kind = "multipart/form-data; boundary=x"
+    unread = client.generic("POST", "/accounts/login/", b"", kind, CONTENT_LENGTH=str(size))
+    assert unread.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    assert "At most 40 MB" in unread.text
+    assert "Content-Security-Policy" in unread.headers
+
+
+def test_a_form_in_another_encoding_is_a_bad_request() -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.get("/accounts/login/")
+    for kind in ("utf-7", "latin1", "nonsense"):
+        content_type = f"application/x-www-form-urlencoded; charset={kind}"
+        response = client.generic("POST", "/accounts/login/", b"a=b", content_type)
+        assert response.status_code == HTTPStatus.BAD_REQUEST
+        assert "We could not read that" in response.text
+
+
 def test_too_many_attempts_are_told_to_wait(
     client: Client, settings: pytest.FixtureRequest
 ) -> None:
