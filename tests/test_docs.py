@@ -48,3 +48,14 @@ def test_every_dependency_has_its_reason_in_the_readme():
     reasons = table.partition("For development")[0].lower()
     assert wanted
     assert [name for name in wanted if name.lower() not in reasons] == []
+
+
+def test_every_page_that_a_page_names_is_there():
+    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
+        if not (page.parent / target).exists()
+    ]
+    assert broken == []
