@@ -53,7 +53,7 @@ def readable_body(get_response: Handler) -> Handler:
                 "sentence": f"At most {most / 2**20:g} MB can be sent at once. Send less.",
             }
             return render(request, "web/sentence.html", context, status=413)
-        charset = request.content_params.get("charset", "utf-8") if request.content_params else ""
+        charset = (request.content_params or {}).get("charset", "utf-8")
         if request.content_type == FORM and charset.lower() not in {"utf-8", "utf8"}:
             return render(request, "400.html", status=400)
         return get_response(request)

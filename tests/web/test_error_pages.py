@@ -92,6 +92,14 @@ def test_a_form_in_another_encoding_is_a_bad_request() -> None:
         assert "We could not read that" in response.text
 
 
+@pytest.mark.parametrize("rest", ["", "; charset=UTF-8", '; charset="utf-8"'])
+def test_a_form_in_utf_8_is_read(client: Client, rest: str) -> None:
+    kind = f"application/x-www-form-urlencoded{rest}"
+    response = client.generic("POST", "/accounts/login/", b"login=nobody", kind)
+    assert response.status_code == HTTPStatus.OK
+    assert "nobody" in response.text
+
+
 def test_too_many_attempts_are_told_to_wait(
     client: Client, settings: pytest.FixtureRequest
 ) -> None:
