@@ -18,9 +18,11 @@ from requests_app.distribution.tokens import digest, new_secret, write_token
 from requests_app.errors import Conflict, NotFound, Refused
 from requests_app.identity.models import User
 from requests_app.notifications import messages
+from requests_app.requests import reasons
 from requests_app.requests.permissions import may_decide
 
 DAY: Final = timedelta(days=1)
+NO_REASON: Final = "Give a reason: the holder reads it."
 
 
 @transaction.atomic
@@ -61,9 +63,10 @@ def renew_link(*, grant_id: UUID | str, by: User) -> DownloadLink:
 def revoke_link(*, link_id: UUID | str, by: User, reason: str) -> DownloadLink:
     """Close one link at once; the grant stays. Writes one entry.
 
-    Raises NotFound, Refused unless `by` may decide about the grant's request, and Conflict when
-    the link is closed already.
+    Raises NotFound; Refused unless `by` may decide about the grant's request; Invalid without a
+    reason; Conflict when the link is closed already.
     """
+    reason = reasons.clean(reason, required=NO_REASON)
     link = (
         DownloadLink.objects.select_for_update(of=("self",))
         .select_related("grant__access_request__dataset")
@@ -75,7 +78,7 @@ def revoke_link(*, link_id: UUID | str, by: User, reason: str) -> DownloadLink:
     if not may_decide(by, link.grant.access_request):
         raise Refused("Only approvers of this dataset may revoke a link to it.")
     now = timezone.now()
-    if link.revoked_at is not None or link.expires_at <= now:
+    if not link.is_open(now):
         raise Conflict("This link is closed already.")
     link.revoked_at = now
     link.save(update_fields=["revoked_at"])

@@ -120,7 +120,7 @@ def dossier(access_request: AccessRequest, *, reader: User) -> Dossier:
         people=_people(named, theirs),
         earlier_agreements=list(earlier.annotate(is_rendered=rendered)),
         decisions=list(access_request.decisions.select_related("by", "agreement")),
-        grants=list(access_request.grants.all()),
+        grants=list(access_request.grants.prefetch_related("links")),
         others=list(others.exclude(pk=access_request.pk).select_related("dataset")),
         verdict_now=own,
     )
