@@ -12,7 +12,7 @@ from django.utils import timezone
 from requests_app import conf
 from requests_app.audit import kinds, log
 from requests_app.distribution.access import grants_in_force, in_force
-from requests_app.distribution.grants import lock_grant
+from requests_app.distribution.grants import NO_REASON, lock_grant
 from requests_app.distribution.models import DownloadLink, Grant
 from requests_app.distribution.tokens import digest, new_secret, write_token
 from requests_app.errors import Conflict, NotFound, Refused
@@ -22,7 +22,6 @@ from requests_app.requests import reasons
 from requests_app.requests.permissions import may_decide
 
 DAY: Final = timedelta(days=1)
-NO_REASON: Final = "Give a reason: the holder reads it."
 
 
 @transaction.atomic
