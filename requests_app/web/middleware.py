@@ -38,8 +38,8 @@ def content_security_policy(get_response: Handler) -> Handler:
     return middleware
 
 
-def readable_body(get_response: Handler) -> Handler:
-    """Refuses a body that no form of ours sends, before anything reads it.
+def readable(get_response: Handler) -> Handler:
+    """Refuses a body or query that no page of ours sends, before anything reads it.
 
     A file of any size would be written to the disk first, whoever sends it. And Django, asked for a
     form that is not UTF-8, fails again while it makes the page that says so.
@@ -54,7 +54,9 @@ def readable_body(get_response: Handler) -> Handler:
             }
             return render(request, "web/sentence.html", context, status=413)
         charset = (request.content_params or {}).get("charset", "utf-8")
-        if request.content_type == FORM and charset.lower() not in {"utf-8", "utf8"}:
+        foreign = request.content_type == FORM and charset.lower() not in {"utf-8", "utf8"}
+        # No text of ours holds a NUL, and PostgreSQL cannot even look for one.
+        if foreign or "%00" in request.META.get("QUERY_STRING", ""):
             return render(request, "400.html", status=400)
         return get_response(request)
 
@@ -66,6 +68,19 @@ def _length(request: HttpRequest) -> int:
         return int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:
         return 0
+
+
+def private_pages(get_response: Handler) -> Handler:
+    """Nobody keeps a copy of a page made for somebody signed in, unless its view says otherwise."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        # A view that never looked at the session made the same page for everybody.
+        if request.session.accessed and request.user.is_authenticated:
+            response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
+
+    return middleware
 
 
 def origin(get_response: Handler) -> Handler:

@@ -100,6 +100,13 @@ def test_a_form_in_utf_8_is_read(client: Client, rest: str) -> None:
     assert "nobody" in response.text
 
 
+@pytest.mark.parametrize(
+    "where", ["/?a=%00", "/requests/new/?dataset=x%00", "/accounts/login/?%00"]
+)
+def test_a_nul_in_a_query_is_a_bad_request(client: Client, where: str) -> None:
+    assert client.get(where).status_code == HTTPStatus.BAD_REQUEST
+
+
 def test_too_many_attempts_are_told_to_wait(
     client: Client, settings: pytest.FixtureRequest
 ) -> None:
