@@ -106,6 +106,11 @@ def clean_text(value: str, most: int = LONG_TEXT) -> str:
     return _within(unicodedata.normalize("NFC", text).strip(), most)
 
 
+def is_blank(text: str) -> bool:
+    """Whether nothing of the text can be seen: it is empty, or blanks and formatting throughout."""
+    return all(unicodedata.category(char)[0] in "CZ" for char in text)
+
+
 def _clean_one(name: str, value: Any, statements: Collection[str]) -> Any:
     match name:
         case _ if name in LINES:

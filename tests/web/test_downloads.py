@@ -454,6 +454,16 @@ class TestRefusals:
         client.get(file_url("x" * 110))
         assert not Entry.objects.exists()
 
+    def test_a_holder_cannot_fill_the_log_with_refusals(self, client):
+        link, token = make_link(revoked_at=timezone.now())
+        other, other_token = make_link(revoked_at=timezone.now())
+        for each in (token, token, token, other_token):
+            assert client.get(f"/d/{each}/").status_code == 403
+        entries = Entry.objects.filter(kind=kinds.LINK_REFUSED)
+        assert sorted(entry.subject for entry in entries) == sorted(
+            [link.audit_ref, other.audit_ref]
+        )
+
     def test_a_refusal_that_cannot_be_entered_is_still_answered(self, client, monkeypatch):
         def full(*args, **kwargs):
             raise DatabaseError("disk full")
