@@ -120,7 +120,6 @@ def change(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
         ("classes.0.is_emotion", 1, "“classes[1].is_emotion” must be true or false"),
         ("classes.0.key", "Hungry!", "“classes.key” is “Hungry!”"),
         ("classes.1.key", "hungry", "more than one entry with the key “hungry”"),
-        ("classes.1.colour", "red", "a colour such as “#1f6feb” is expected"),
         ("compliance.0.id", "no feeding", "“compliance.id” is “no feeding”"),
         ("slug", "../gulls", "“slug” is “../gulls”"),
         ("daa", "a/b", "“daa” is “a/b”"),
