@@ -1,5 +1,5 @@
 # Every command of the project. Each prepares what it needs, so none has to be typed first.
-#   PORT=8001 make run          another port          make test ARGS="tests/audit -k seal"   some tests
+#   PORT=8001 make run          another port          make test ARGS="tests/web --no-cov"   some tests
 #   CMED_HOST=0.0.0.0 make run  for other machines    make bench ONLY=name                   one benchmark
 
 PYTHON ?= python3
@@ -24,8 +24,13 @@ help:
 run:
 	@export CMED_PORT="$${PORT:-$${CMED_PORT:-8000}}" && exec $(PREPARE) -- -m cmed_portal.embedded
 
+# Once on SQLite, and once more on PostgreSQL what depends on the database: guards, locks, queries.
+TEST = -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+ROOMS = audit notifications identity requests agreements distribution review lifecycle
+
 test:
-	@$(PREPARE) --dev -- -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not browser' --cov $(ARGS)
+	@$(PREPARE) --dev -- $(TEST) -p tests.on_postgres -q -m 'not browser' $(ROOMS:%=tests/%)
+	@$(PREPARE) --dev -- $(TEST) --cov -m 'not browser' $(ARGS)
 
 e2e:
 	@$(PREPARE) --dev --browser -- -m pytest -m browser $(ARGS)

@@ -6,8 +6,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-_scratch = Path(tempfile.mkdtemp(prefix="portal-tests-"))
-atexit.register(shutil.rmtree, _scratch, ignore_errors=True)
+if "PORTAL_TESTS_SCRATCH" not in os.environ:  # xdist's workers inherit the first process's
+    os.environ["PORTAL_TESTS_SCRATCH"] = tempfile.mkdtemp(prefix="portal-tests-")
+    atexit.register(shutil.rmtree, os.environ["PORTAL_TESTS_SCRATCH"], ignore_errors=True)
+_worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+_scratch = Path(os.environ["PORTAL_TESTS_SCRATCH"]) / _worker
 os.environ["CMED_VAR_DIR"] = str(_scratch)
 os.environ["CMED_SECRET_KEY"] = "tests-only-tests-only-tests-only-tests-only-tests-only"
 for _name in (
@@ -23,7 +26,7 @@ for _name in (
 if "CMED_TEST_DATABASE_URL" in os.environ:  # set by the plugin tests.on_postgres
     os.environ["CMED_DATABASE_URL"] = os.environ["CMED_TEST_DATABASE_URL"]
 
-(_scratch / "static").mkdir()  # WhiteNoise warns where it finds none
+(_scratch / "static").mkdir(parents=True)  # WhiteNoise warns where it finds none
 
 from cmed_portal.settings import *  # noqa: E402, F403 - the environment must be set first
 

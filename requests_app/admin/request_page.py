@@ -6,6 +6,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from requests_app.admin.filters import STANDINGS
@@ -89,12 +90,14 @@ def verdict_badge(verdict: Verdict) -> tuple[str, str, str]:
 
 
 def _grant(grant: Any) -> dict[str, Any]:
-    state = grant.state()
+    now = timezone.now()
+    state = grant.state(now)
     return {
         "grant": grant,
         "state": state.value,
         "tone": GRANT_TONES[state],
         "active": state is GrantState.ACTIVE,
+        "links": [link for link in grant.links.all() if link.is_open(now)],
     }
 
 

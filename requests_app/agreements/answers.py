@@ -13,7 +13,7 @@ from typing import Any, Final
 from requests_app.audit.canonical import canonical
 from requests_app.errors import Invalid
 from requests_app.identity.names import clean_line
-from requests_app.requests.answers import clean_text
+from requests_app.requests.answers import LINES_LIMIT, clean_text
 
 Answers = dict[str, Any]
 """JSON values by placeholder: str for LINE and TEXT, list[str] for LIST, list[dict] for PEOPLE."""
@@ -57,7 +57,7 @@ PERSON_COLUMNS: Final[Mapping[str, str]] = {"name": "Name", "role": "Role", "ema
 # Answers are limited where they are saved; only a composed one may be a little longer.
 _MOST: Final = 100_000
 # Each line is laid out on its own: tens of thousands of empty ones would keep a worker for minutes.
-_MOST_LINES: Final = 1000
+_MOST_LINES: Final = LINES_LIMIT + 10
 
 
 def clean_answers(raw: Mapping[str, Any]) -> Answers:

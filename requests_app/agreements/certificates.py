@@ -61,9 +61,9 @@ def published() -> str:
     What stands before each BEGIN says what it is; programs skip it (RFC 7468, section 2).
     """
     rows = list(history())
-    above = [each for row in rows for each in _read(row.chain)]
-    roots = [each for each in dict.fromkeys(above) if each.issuer == each.subject]
-    between = [each for each in dict.fromkeys(above) if each not in roots]
+    above = _above(rows)
+    roots = [each for each in above if each.issuer == each.subject]
+    between = [each for each in above if each not in roots]
     own = [each for row in rows for each in _read(row.content)]
     blocks = [
         *(_block("Root", each) for each in roots),
@@ -71,6 +71,19 @@ def published() -> str:
         *(_block("Seal", each) for each in own),
     ]
     return "\n".join(blocks)
+
+
+def roots(rows: Iterable[SealCertificate]) -> list[tuple[str, str]]:
+    """Returns subject and SHA-256 (hexadecimal) of each root above the certificates `rows`."""
+    return [
+        (each.subject.rfc4514_string(), sealing_keys.fingerprint(each))
+        for each in _above(rows)
+        if each.issuer == each.subject
+    ]
+
+
+def _above(rows: Iterable[SealCertificate]) -> list[x509.Certificate]:
+    return list(dict.fromkeys(each for row in rows for each in _read(row.chain)))
 
 
 def _read(pem: str) -> list[x509.Certificate]:

@@ -20,6 +20,7 @@ from requests_app.agreements.seal import Role, Seal, level_now, seal_pdf
 from requests_app.audit import kinds, log
 from requests_app.errors import Conflict, NotFound
 from requests_app.notifications import messages
+from requests_app.requests.maintainers import told_of_requests
 
 MEDIA_TYPE = "application/pdf"
 Kind = AgreementDocument.Kind
@@ -147,19 +148,19 @@ def _send_sealed(agreement: Agreement, pdf: messages.Attachment) -> None:
         full_name=agreement.values["applicant_name"],
         dataset_title=agreement.values["dataset_title"],
         number=agreement.number,
-        request_url=f"{conf.base_url()}/requests/{access_request.pk}/",
+        request_url=conf.base_url() + reverse("request_detail", args=[access_request.pk]),
         pdf=pdf,
         trail=trail,
     )
     review = reverse("admin:requests_app_accessrequest_change", args=[access_request.pk])
-    maintainers = access_request.dataset.maintainers.filter(is_active=True)
-    for maintainer in maintainers.exclude(pk=agreement.signer_id).order_by("pk"):
+    maintainers = told_of_requests(access_request.dataset)
+    for maintainer in maintainers.exclude(pk=agreement.signer_id):
         messages.request_submitted(
             to=maintainer.email,
             answers=agreement.values,
             number=agreement.number,
             signed_at=agreement.signed_at,
-            review_url=f"{conf.base_url()}{review}",
+            review_url=conf.base_url() + review,
             pdf=pdf,
             trail=trail,
         )

@@ -22,8 +22,9 @@ from requests_app.agreements.wording import Wording
 
 _SPOT: Final = re.compile(r"<p>\[\[([a-z_]+)\]\]</p>|\[\[([a-z_]+)\]\]")
 _BLANK: Final = '<span class="answer none">not stated</span>'
-# A run of a thousand characters without a space, ended where no accent is parted from its letter.
-_LONG_RUN: Final = re.compile(r"(\S{1000,1050}?(?=\w|\s|$))")
+# A run of a thousand characters without a space, ended where no accent is parted from its letter;
+# signs alone (&&&) have no letter, and a no-break space is no place to break.
+_LONG_RUN: Final = re.compile(r"([^ \t\n]{1000,1050}?(?=\w|\s|$)|[^ \t\n]{1050})")
 _BLANK_LINES: Final = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
 
 

@@ -9,6 +9,7 @@ from requests_app.distribution import grants
 from requests_app.identity.models import User
 from requests_app.notifications import messages
 from requests_app.requests import reasons
+from requests_app.requests.maintainers import told_of_requests
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.states import State, Verb
 from requests_app.requests.transitions import lock, move
@@ -46,7 +47,7 @@ def _tell(
     messages.request_withdrawn(**letter, had_access=had_access)
     if not seen:
         return
-    for maintainer in access_request.dataset.maintainers.filter(is_active=True, is_staff=True):
+    for maintainer in told_of_requests(access_request.dataset):
         messages.request_withdrawn_notice(
             to=maintainer.email,
             full_name=maintainer.full_name,

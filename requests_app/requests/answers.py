@@ -29,6 +29,7 @@ TEXTS = ("purpose", "funding", "ethics_reason", "data_protection_plan")
 ANSWERS = (*LINES, *TEXTS, "is_student", "country", "ethics", "statements")
 
 PEOPLE_LIMIT = 50
+LINES_LIMIT = 1000  # in one text: each is laid out by itself when the agreement is made
 PERSON_FIELDS = ("name", "email", "role")
 
 # Marks that reorder the characters after them: a text could read differently from its words.
@@ -105,12 +106,17 @@ def clean_text(value: str, most: int = LONG_TEXT) -> str:
     return _within(unicodedata.normalize("NFC", text).strip(), most)
 
 
+def is_blank(text: str) -> bool:
+    """Whether nothing of the text can be seen: it is empty, or blanks and formatting throughout."""
+    return all(unicodedata.category(char)[0] in "CZ" for char in text)
+
+
 def _clean_one(name: str, value: Any, statements: Collection[str]) -> Any:
     match name:
         case _ if name in LINES:
             return _within(clean_line(value), limit(name))
         case _ if name in TEXTS:
-            return clean_text(value, limit(name))
+            return _of_few_lines(clean_text(value, limit(name)))
         case "is_student":
             return bool(value)
         case "country":
@@ -151,6 +157,15 @@ def _within(text: str, most: int) -> str:
         raise Invalid(
             f"This may have at most {most:,} characters and has {len(text):,}: "
             f"shorten it by {len(text) - most:,}. Nothing you wrote is lost."
+        )
+    return text
+
+
+def _of_few_lines(text: str) -> str:
+    if (lines := text.count("\n") + 1) > LINES_LIMIT:
+        raise Invalid(
+            f"This may have at most {LINES_LIMIT:,} lines and has {lines:,}: take out empty lines, "
+            "or write several as one paragraph. Nothing you wrote is lost."
         )
     return text
 

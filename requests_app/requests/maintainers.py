@@ -3,11 +3,22 @@
 from collections.abc import Collection
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from requests_app.audit import kinds, log
 from requests_app.datasets.models import Dataset
 from requests_app.errors import Invalid, NotFound, Refused
 from requests_app.identity.models import User
+from requests_app.requests.permissions import GROUPS
+
+
+def told_of_requests(dataset: Dataset) -> QuerySet[User]:
+    """The maintainers who hear of the dataset's requests: those whom `visibility` shows them.
+
+    Letters hold what applicants wrote, so somebody whose role was taken away gets none.
+    """
+    in_office = dataset.maintainers.filter(is_active=True, is_staff=True, groups__name__in=GROUPS)
+    return in_office.distinct().order_by("pk")
 
 
 @transaction.atomic

@@ -169,7 +169,7 @@ def _grants(access_request: AccessRequest) -> QuerySet[Grant]:
 
 
 def _dataset(request: ApplicantRequest) -> Dataset:
-    slug = request.POST.get("dataset") or request.GET.get("dataset")
+    slug = (request.POST.get("dataset") or request.GET.get("dataset") or "").replace("\0", "?")
     offered = Dataset.objects.order_by("pk")
     dataset = (offered.filter(slug=slug) if slug else offered).first()
     if dataset is None:

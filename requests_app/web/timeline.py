@@ -82,7 +82,7 @@ def _told(entries: Iterable[Entry]) -> Iterator[Event]:
             yield Event(each[0].at, words + often, tone)
             continue
         for entry in each:
-            reason = next((str(item.value) for item in entry.reasons), "")  # type: ignore[attr-defined]
+            reason = next((str(item.value) for item in entry.reasons), "")  # type: ignore[attr-defined]  # Prefetch
             yield Event(entry.at, words, tone, reason)
 
 

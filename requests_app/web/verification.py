@@ -28,6 +28,10 @@ class _TooOften(Exception):
     """The same address has sent many files within a minute."""
 
 
+class _TooLarge(Invalid):
+    """More than is read here."""
+
+
 @never_cache
 @csrf_exempt  # it changes nothing, and programs send files too
 def verify(request: HttpRequest, number: str = "") -> HttpResponse:
@@ -41,6 +45,8 @@ def verify(request: HttpRequest, number: str = "") -> HttpResponse:
         return _page(request, number)
     try:
         content = _upload(request)
+    except _TooLarge as error:
+        return _refuse(request, number, error.message, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     except Invalid as error:
         return _refuse(request, number, error.message, HTTPStatus.BAD_REQUEST)
     except _TooOften:
@@ -71,11 +77,13 @@ def certificates_file(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, number: str, *, status: int = 200, **more: Any) -> HttpResponse:
+    history = list(certificates.history())
     context = {
         "number": number,
         "known": _standing(request, number) if number and "verdict" not in more else None,
         "most": conf.verify_max_bytes(),
-        "certificates": certificates.history(),
+        "certificates": history,
+        "roots": certificates.roots(history),
         **more,
     }
     return render(request, "web/verify.html", context, status=status)
@@ -93,7 +101,7 @@ def _prefers_html(request: HttpRequest) -> bool:
 
 def _upload(request: HttpRequest) -> bytes:
     """The file sent. What is announced as too large is refused before it is read."""
-    too_large = Invalid(
+    too_large = _TooLarge(
         f"This file is larger than the {conf.verify_max_bytes() / 2**20:g} MB accepted here; our "
         "agreements are much smaller."
     )

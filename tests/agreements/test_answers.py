@@ -31,9 +31,9 @@ def test_line_ends_and_composed_letters_have_one_spelling():
 
 
 def test_an_answer_of_endless_lines_is_refused_with_a_sentence():
-    assert some_answers(purpose="a\n" * 1000)
+    assert some_answers(ethics="a\n" * 1001)
     with pytest.raises(Invalid, match="take out empty lines"):
-        some_answers(purpose="a\n" * 1000 + "b")
+        some_answers(ethics="a\n" * 1100 + "b")
 
 
 def test_twenty_thousand_characters_are_accepted():

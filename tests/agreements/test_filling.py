@@ -1,3 +1,5 @@
+import re
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
@@ -93,6 +95,14 @@ def test_a_word_without_end_is_shown_whole(letter):
     answers = some_answers(purpose=value[:20_000])
     page = Reading(fill(read_wording(TEXT), answers))
     assert answers["purpose"] in page.words
+
+
+@pytest.mark.parametrize("unit", ["W", "&", "\u0301", "x\u00a0", "文", "\N{FAMILY}\u200d"])
+def test_no_run_is_longer_than_the_layout_can_take(unit):
+    """Laying a run out costs its length squared: twenty thousand signs took a minute."""
+    markup = fill(read_wording(TEXT), some_answers(purpose=unit * (20_000 // len(unit))))
+    runs = re.split("<[^>]*>|[ \n]", markup)
+    assert max(len(unescape(run)) for run in runs) <= 1050
 
 
 def test_every_placeholder_is_gone():

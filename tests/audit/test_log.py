@@ -64,6 +64,8 @@ def test_an_entry_outside_the_deeds_transaction_is_refused():
 REFUSALS = [(table, operation) for table, refused in GUARDED.items() for operation in refused]
 if connection.vendor == "postgresql":
     REFUSALS += [(table, "TRUNCATE") for table, refused in GUARDED.items() if "DELETE" in refused]
+else:
+    REFUSALS += [(table, "REPLACE") for table in GUARDED]
 
 
 @pytest.mark.parametrize(("table", "operation"), REFUSALS)
@@ -93,6 +95,22 @@ def test_raw_sql_cannot_change_or_delete_an_entry():
         "UPDATE requests_app_entry SET actor = 'user:1'",
         "DELETE FROM requests_app_entry",
         "UPDATE requests_app_personalvalue SET salt = ''",
+    ):
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+            connection.cursor().execute(statement)
+    assert Entry.objects.get().actor == "anyone"
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite knows INSERT OR REPLACE")
+def test_no_row_takes_the_place_of_another():
+    """REPLACE fires no trigger on DELETE: by the key of a row, or by its unique columns."""
+    an_entry()
+    for statement in (
+        "REPLACE INTO requests_app_entry"
+        " SELECT id, at, kind, 'user:1', subject, trail, details, commitments"
+        " FROM requests_app_entry",
+        "INSERT OR REPLACE INTO requests_app_personalvalue (entry_id, field, value, salt)"
+        " SELECT entry_id, field, '\"x\"', salt FROM requests_app_personalvalue",
     ):
         with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
             connection.cursor().execute(statement)

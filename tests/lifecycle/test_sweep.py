@@ -62,7 +62,7 @@ def test_the_command_says_what_it_queued(capsys):
     call_command("sweep", "--json")
     assert json.loads(capsys.readouterr().out) == FOUND
     call_command("sweep")
-    assert "1 agreements, 1 countersignatures, 1 links, 1 messages" in capsys.readouterr().out
+    assert "agreements 1, countersignatures 1, links 1, messages 1" in capsys.readouterr().out
 
 
 def _done() -> tuple[int, int, int, int]:

@@ -13,7 +13,7 @@ from requests_app.notifications.outbox import as_email
 from requests_app.requests.states import TRANSITIONS, State, Verb
 from requests_app.review.decisions import approve
 from tests.factories.file_database import file_database
-from tests.factories.requests import AccessRequestFactory, UserFactory, approver
+from tests.factories.requests import AccessRequestFactory, UserFactory, approver, staff
 from tests.factories.review import granted, put, submitted
 
 pytestmark = pytest.mark.django_db
@@ -45,8 +45,10 @@ def test_withdrawing_writes_one_entry_and_a_receipt():
 def test_maintainers_hear_of_it_when_the_request_was_before_them():
     access_request = submitted()
     judge = approver(access_request.dataset)
+    retired = staff(maintains=access_request.dataset)
     withdraw(access_request_id=access_request.pk, by=access_request.applicant, reason="No funds.")
     notice = as_email(Message.objects.get(recipient=judge.email))
+    assert not Message.objects.filter(recipient=retired.email).exists()
     assert "No funds." in notice.body
     assert f"/admin/requests_app/accessrequest/{access_request.pk}/change/" in notice.body
 

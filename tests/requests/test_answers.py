@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from requests_app.errors import Invalid
 from requests_app.requests.answers import (
     LINES,
+    LINES_LIMIT,
     PEOPLE_LIMIT,
     TEXTS,
     clean,
@@ -58,6 +59,11 @@ def test_a_text_of_twenty_thousand_characters_is_kept_and_one_more_is_not(name):
     whole = ("æ" * 99 + "\r\n") * (LONG_TEXT // 100 - 1) + "æ" * 100
     assert len(clean({name: whole}, statements=[])[name]) == LONG_TEXT
     assert "20,000" in refusal(**{name: "x" * (LONG_TEXT + 1)})[name][0]
+
+
+def test_a_text_has_a_thousand_lines_at_most():
+    assert clean({"purpose": "a\n" * LINES_LIMIT}, statements=[])["purpose"].endswith("a")
+    assert "1,001" in refusal(purpose="a\r\n" * (LINES_LIMIT + 1))["purpose"][0]
 
 
 def test_a_line_that_is_too_long_is_told_the_limit_of_its_column():

@@ -4,6 +4,8 @@ import pytest
 
 from requests_app.errors import NotFound
 from requests_app.requests import visibility
+from requests_app.requests.maintainers import told_of_requests
+from requests_app.requests.permissions import APPROVERS, REVIEWERS
 from requests_app.requests.states import State
 from tests.factories.requests import (
     AccessRequestFactory,
@@ -11,6 +13,7 @@ from tests.factories.requests import (
     approver,
     auditor,
     reviewer,
+    staff,
     superuser,
 )
 from tests.factories.review import put, submitted
@@ -60,6 +63,24 @@ def test_nobody_without_a_role_reviews():
     retired = approver(access_request.dataset, is_active=False)
     for person in (access_request.applicant, UserFactory(), superuser(), retired):
         assert not visibility.for_review(person).exists()
+
+
+def test_who_is_told_of_requests_is_who_may_review_them():
+    """One rule as a query over people and as one over requests: they must agree."""
+    access_request = submitted()
+    dataset = access_request.dataset
+    people = [
+        staff(*groups, maintains=maintained, is_active=is_active)
+        for groups in [(), (APPROVERS,), (REVIEWERS,), (APPROVERS, REVIEWERS)]
+        for maintained in (dataset, None)
+        for is_active in (True, False)
+    ]
+    people.append(approver(dataset))
+    people[-1].is_staff = False
+    people[-1].save()
+    may_review = [each for each in people if access_request in visibility.for_review(each)]
+    assert len(may_review) == 3
+    assert list(told_of_requests(dataset)) == may_review
 
 
 def test_a_request_signed_twice_is_listed_once():

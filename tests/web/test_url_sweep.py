@@ -102,6 +102,7 @@ EXPECTED = {
     "admin:requests_app_accessrequest_return": "302 302 302 403 302 403 404",
     "admin:requests_app_accessrequest_reject": "302 302 302 403 302 403 404",
     "admin:requests_app_accessrequest_revoke": "302 302 302 403 200 403 404",
+    "admin:requests_app_accessrequest_close": "302 302 302 403 200 403 404",
     "admin:requests_app_accessrequest_agreement": "302 302 302 200 200 200 404",
     # Uploaded after signing: not part of what maintainers may see.
     "admin:requests_app_accessrequest_ethics": NOTHING,
@@ -214,6 +215,7 @@ def world(monkeypatch) -> dict[str, Any]:
         "content_type_id": 1,
         "grant_id": grant.pk,
         "agreement_id": agreement.pk,
+        "link_id": link.pk,
         "document_id": document.pk,
         "objects": {
             "accessrequest": access_request.pk,

@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -149,10 +150,10 @@ def test_what_is_missing_empty_or_too_large_is_refused_with_a_sentence(client, s
     settings.VERIFY_MAX_BYTES = 1000
     for page in (client.post(reverse("verify")), send(client, b"")):
         assertContains(page, "Choose the PDF", status_code=400)
-    assertContains(send(client, b"%PDF-" + b"x" * 1000), "larger than", status_code=400)
-    # Announced as larger than any form: refused before a byte of it is read.
-    page = client.generic("POST", reverse("verify"), b"", CONTENT_LENGTH=str(10**9))
-    assertContains(page, "larger than", status_code=400)
+    assertContains(send(client, b"%PDF-" + b"x" * 1000), "larger than", status_code=413)
+    # Announced as larger than any form with such a file: refused before a byte of it is read.
+    page = client.generic("POST", reverse("verify"), b"", CONTENT_LENGTH="200000")
+    assertContains(page, "larger than", status_code=413)
     assert client.put(reverse("verify")).status_code == 405
 
 
@@ -174,7 +175,9 @@ def test_the_certificates_are_published_with_their_fingerprints(client, agreemen
     listed = x509.load_pem_x509_certificates(client.get(reverse("certificates")).content)
     assert len(listed) == 2
     document = agreement.documents.last()
-    assertContains(client.get(reverse("verify")), document.certificate.sha256)
+    page = client.get(reverse("verify"))
+    assertContains(page, document.certificate.sha256)
+    assertContains(page, listed[0].fingerprint(hashes.SHA256()).hex())
 
 
 def test_before_anything_was_sealed_there_is_a_page_and_nothing_is_ours(client):
