@@ -14,7 +14,6 @@ from django.views.decorators.http import require_safe
 from requests_app import conf
 from requests_app.agreements import certificates
 from requests_app.distribution.standing import Standing, standing
-from requests_app.errors import Invalid
 from requests_app.identity.models import User
 
 RATE_LIMIT: Final = "verify_agreement"
@@ -24,12 +23,12 @@ _TONES: Final = {"genuine": "success", "altered": "danger", "not ours": "warning
 _HEADINGS: Final = {"genuine": "Genuine", "altered": "Altered", "not ours": "Not ours"}
 
 
-class _TooOften(Exception):
-    """The same address has sent many files within a minute."""
+class _Unread(Exception):
+    """There is no file to look at: a sentence, and the status that says so to a program."""
 
-
-class _TooLarge(Invalid):
-    """More than is read here."""
+    def __init__(self, sentence: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
+        super().__init__(sentence)
+        self.sentence, self.status = sentence, status
 
 
 @never_cache
@@ -45,13 +44,8 @@ def verify(request: HttpRequest, number: str = "") -> HttpResponse:
         return _page(request, number)
     try:
         content = _upload(request)
-    except _TooLarge as error:
-        return _refuse(request, number, error.message, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    except Invalid as error:
-        return _refuse(request, number, error.message, HTTPStatus.BAD_REQUEST)
-    except _TooOften:
-        sentence = "Many files came from your address. Wait a minute, then try again."
-        return _refuse(request, number, sentence, HTTPStatus.TOO_MANY_REQUESTS)
+    except _Unread as error:
+        return _refuse(request, number, error)
     # Only whoever verifies needs the libraries; every other page starts without them.
     from requests_app.agreements import trust, verification  # noqa: PLC0415
 
@@ -89,10 +83,10 @@ def _page(request: HttpRequest, number: str, *, status: int = 200, **more: Any) 
     return render(request, "web/verify.html", context, status=status)
 
 
-def _refuse(request: HttpRequest, number: str, sentence: str, status: int) -> HttpResponse:
+def _refuse(request: HttpRequest, number: str, error: _Unread) -> HttpResponse:
     if _prefers_html(request):
-        return _page(request, number, status=status, problem=sentence)
-    return JsonResponse({"error": sentence}, status=status)
+        return _page(request, number, status=error.status, problem=error.sentence)
+    return JsonResponse({"error": error.sentence}, status=error.status)
 
 
 def _prefers_html(request: HttpRequest) -> bool:
@@ -101,18 +95,22 @@ def _prefers_html(request: HttpRequest) -> bool:
 
 def _upload(request: HttpRequest) -> bytes:
     """The file sent. What is announced as too large is refused before it is read."""
-    too_large = _TooLarge(
+    too_large = _Unread(
         f"This file is larger than the {conf.verify_max_bytes() / 2**20:g} MB accepted here; our "
-        "agreements are much smaller."
+        "agreements are much smaller.",
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     )
     announced = request.META.get("CONTENT_LENGTH") or "0"
     if announced.isdigit() and int(announced) > conf.verify_max_bytes() + _FORM_BYTES:
         raise too_large
     if not ratelimit.consume(request, action=RATE_LIMIT):
-        raise _TooOften
+        raise _Unread(
+            "Many files came from your address. Wait a minute, then try again.",
+            HTTPStatus.TOO_MANY_REQUESTS,
+        )
     sent = request.FILES.get("pdf")
     if not isinstance(sent, UploadedFile) or not sent.size:
-        raise Invalid("Choose the PDF that you want to verify, then send it.")
+        raise _Unread("Choose the PDF that you want to verify, then send it.")
     if sent.size > conf.verify_max_bytes():
         raise too_large
     return bytes(sent.read())
