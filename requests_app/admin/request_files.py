@@ -9,6 +9,8 @@ from django.views.decorators.http import require_safe
 
 from requests_app.admin.roles import person
 from requests_app.agreements.models import AgreementDocument
+from requests_app.requests.models import AccessRequest
+from requests_app.requests.opening import record_opened
 from requests_app.review.dossier import openable_ethics_document, visible
 
 OURS: Final = (
@@ -31,6 +33,7 @@ def agreement(request: HttpRequest, object_id: UUID, agreement_id: UUID) -> Http
     if found is None:
         raise Http404
     name = f"{found.agreement.number}.pdf"
+    _enter(request, access_request, name, found.sha256)
     return _pdf(bytes(found.content), name, attachment=False, policy=OURS)
 
 
@@ -39,7 +42,15 @@ def ethics(request: HttpRequest, object_id: UUID, document_id: int) -> HttpRespo
     """An uploaded approval, as a download: it came from outside and may hold anything."""
     access_request = visible(access_request_id=object_id, to=person(request))
     found = openable_ethics_document(access_request, document_id)
+    _enter(request, access_request, "ethics approval", found.sha256)
     return _pdf(bytes(found.content), found.name, attachment=True, policy=THEIRS)
+
+
+def _enter(request: HttpRequest, access_request: AccessRequest, document: str, digest: str) -> None:
+    if request.method == "GET":
+        record_opened(
+            access_request=access_request, by=person(request), document=document, sha256=digest
+        )
 
 
 def _pdf(content: bytes, name: str, *, attachment: bool, policy: str) -> HttpResponse:

@@ -21,6 +21,7 @@ TOLD: Final[dict[str, tuple[str, str]]] = {
     kinds.AGREEMENT_SIGNED: ("Data Access Agreement signed, request submitted", "info"),
     kinds.AGREEMENT_RENDERED: ("Agreement made into a PDF and sealed", ""),
     kinds.AGREEMENT_COUNTERSIGNED: ("Agreement countersigned by the lab", "good"),
+    kinds.DOCUMENT_OPENED: ("Document opened", ""),
     kinds.REQUEST_APPROVED: ("Approved", "good"),
     kinds.REQUEST_RETURNED: ("Returned for changes", "warn"),
     kinds.REQUEST_REJECTED: ("Rejected", "bad"),

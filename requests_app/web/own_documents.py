@@ -7,6 +7,7 @@ from django.utils.http import content_disposition_header
 from requests_app.agreements.models import Agreement, AgreementDocument
 from requests_app.errors import NotFound
 from requests_app.requests.models import AccessRequest
+from requests_app.requests.opening import record_opened
 from requests_app.web.applicants import ApplicantRequest, own_request_page
 
 
@@ -27,7 +28,9 @@ def request_agreement(request: ApplicantRequest, access_request: AccessRequest) 
     document = AgreementDocument.objects.filter(agreement=agreement).last()
     if document is None:
         return _not_ready(request, agreement)
-    return _pdf(bytes(document.content), f"{agreement.number}.pdf")
+    name = f"{agreement.number}.pdf"
+    _enter(request, access_request, name, document.sha256)
+    return _pdf(bytes(document.content), name)
 
 
 @own_request_page("GET", "HEAD")
@@ -36,6 +39,7 @@ def request_ethics(request: ApplicantRequest, access_request: AccessRequest) -> 
     document = access_request.latest_ethics_document
     if document is None:
         raise NotFound("No ethics approval has been uploaded to this request yet.")
+    _enter(request, access_request, "ethics approval", document.sha256)
     return _pdf(bytes(document.content), document.name)
 
 
@@ -48,6 +52,15 @@ def _not_ready(request: ApplicantRequest, agreement: Agreement) -> HttpResponse:
     response = render(request, "web/sentence.html", context, status=202)
     response.headers["Retry-After"] = "5"
     return response
+
+
+def _enter(
+    request: ApplicantRequest, access_request: AccessRequest, document: str, digest: str
+) -> None:
+    if request.method == "GET":
+        record_opened(
+            access_request=access_request, by=request.user, document=document, sha256=digest
+        )
 
 
 def _pdf(content: bytes, name: str) -> HttpResponse:

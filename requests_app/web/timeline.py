@@ -39,7 +39,7 @@ TOLD: Final[dict[str, tuple[str, str]]] = {
 SUMMED: Final = (kinds.FILE_DOWNLOADED,)
 
 # Filed under a request, and of no use to its applicant.
-NOT_TOLD: Final = frozenset({kinds.MESSAGE_SENT, kinds.LINK_REFUSED})
+NOT_TOLD: Final = frozenset({kinds.MESSAGE_SENT, kinds.LINK_REFUSED, kinds.DOCUMENT_OPENED})
 
 # Repeating itself, one of these is told once, with the number of times.
 _GATHERED: Final = frozenset(

@@ -1,5 +1,8 @@
 import pytest
+from django.db import DatabaseError
 
+from requests_app.audit import kinds
+from requests_app.audit.models import Entry
 from tests.admin.places import at
 from tests.factories.requests import (
     AccessRequestFactory,
@@ -46,6 +49,32 @@ def test_an_uploaded_approval_is_a_download_in_a_sandbox(enter):
     assert response["X-Content-Type-Options"] == "nosniff"
     assert response["Cache-Control"].startswith("private, no-store")
     assert "sandbox" in response["Content-Security-Policy"]
+
+
+def test_whoever_opens_a_document_is_entered_before_it_goes_out(enter, monkeypatch):
+    access_request, ethics = with_approval()
+    reader = reviewer(access_request.dataset)
+    browser = enter(reader)
+    for url in (ethics, agreement_url(access_request)):
+        browser.head(url)
+        browser.get(url)
+    opened = Entry.objects.filter(kind=kinds.DOCUMENT_OPENED).order_by("pk")
+    assert [(each.actor, each.trail) for each in opened] == 2 * [
+        (reader.audit_ref, access_request.audit_ref)
+    ]
+    agreement = access_request.agreements.get()
+    assert [each.details["document"] for each in opened] == [
+        "ethics approval",
+        f"{agreement.number}.pdf",
+    ]
+    assert opened[1].details["sha256"] == agreement.document.sha256
+
+    def full(*_args, **_kwargs):
+        raise DatabaseError("disk full")
+
+    monkeypatch.setattr("requests_app.audit.log.record", full)
+    with pytest.raises(DatabaseError):
+        browser.get(ethics)
 
 
 def test_files_are_for_those_who_may_review_the_request(enter):

@@ -573,7 +573,7 @@ def test_every_kind_that_can_stand_under_a_request_is_told_or_left_out_on_purpos
     about_requests = {
         kind
         for kind in kinds.KINDS
-        if kind.split(":")[1] in {"request", "agreement", "grant", "link", "message"}
+        if kind.split(":")[1] in {"request", "agreement", "grant", "link", "message", "document"}
         or kind.endswith(":downloaded")
     }
     told = {*timeline.TOLD, *timeline.SUMMED}
@@ -630,6 +630,22 @@ def test_the_agreement_is_sent_to_its_applicant_under_its_number(client):
     assert response.headers["Content-Disposition"] == f'attachment; filename="{number}.pdf"'
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert {"private", "no-store"} <= set(response.headers["Cache-Control"].split(", "))
+
+
+def test_opening_ones_own_documents_is_entered(client):
+    access_request = submitted()
+    EthicsDocumentFactory(access_request=access_request)
+    enter(client, access_request)
+    for name in ("request_agreement", "request_ethics"):
+        client.head(reverse(name, args=[access_request.pk]))
+        assert client.get(reverse(name, args=[access_request.pk])).status_code == 200
+    opened = Entry.objects.filter(kind=kinds.DOCUMENT_OPENED).order_by("pk")
+    agreement = access_request.agreements.get()
+    assert [(each.actor, each.details["document"]) for each in opened] == [
+        (access_request.applicant.audit_ref, f"{agreement.number}.pdf"),
+        (access_request.applicant.audit_ref, "ethics approval"),
+    ]
+    assert opened[0].details["sha256"] == agreement.document.sha256
 
 
 def test_the_latest_agreement_is_sent_unless_another_of_the_request_is_named(client):
