@@ -19,6 +19,7 @@ TOLD: Final[dict[str, tuple[str, str]]] = {
     kinds.REQUEST_STARTED: ("Request started", ""),
     kinds.REQUEST_SAVED: ("Answers saved", ""),
     kinds.AGREEMENT_SIGNED: ("Data Access Agreement signed, request submitted", "info"),
+    kinds.AGREEMENT_DECLINED: ("Data Access Agreement declined by the applicant", "warn"),
     kinds.AGREEMENT_RENDERED: ("Agreement made into a PDF", ""),
     kinds.REQUEST_APPROVED: ("Approved", "good"),
     kinds.REQUEST_RETURNED: ("Returned for changes", "warn"),

@@ -36,6 +36,7 @@ DEMO_SEEDED = "operator:demo:seeded"
 REQUEST_STARTED = "applicant:request:started"
 REQUEST_SAVED = "applicant:request:saved"
 AGREEMENT_SIGNED = "applicant:agreement:signed"
+AGREEMENT_DECLINED = "applicant:agreement:declined"
 AGREEMENT_RENDERED = "portal:agreement:rendered"
 REQUEST_APPROVED = "approver:request:approved"
 REQUEST_RETURNED = "approver:request:returned"
@@ -75,6 +76,7 @@ KINDS: dict[str, Fields] = {
     AGREEMENT_SIGNED: _fields(
         "from to agreement text_number text_sha256 values_sha256 evidence_sha256", "typed_name"
     ),
+    AGREEMENT_DECLINED: _fields("from to text_number text_sha256 why", "reason"),
     AGREEMENT_RENDERED: _fields("sha256 size"),
     REQUEST_APPROVED: _fields("from to agreement", "reason private_note"),
     REQUEST_RETURNED: _fields("from to agreement", "reason private_note"),

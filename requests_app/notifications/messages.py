@@ -118,6 +118,27 @@ def request_withdrawn_notice(
     )
 
 
+def agreement_declined(*, why: str, contact: str, **letter: Unpack[Letter]) -> Message:
+    """To the applicant, as a receipt. `why` is the sentence chosen; `reason` may be empty.
+
+    `contact` is the dataset's address, for a paper process.
+    """
+    return _about_request("agreement_declined", letter, why=why, contact=contact)
+
+
+def agreement_declined_notice(
+    *, applicant_name: str, institution: str, why: str, **letter: Unpack[Letter]
+) -> Message:
+    """To a maintainer who had the request before them. `path` leads to the review page."""
+    return _about_request(
+        "agreement_declined_notice",
+        letter,
+        applicant_name=applicant_name,
+        institution=institution,
+        why=why,
+    )
+
+
 def grant_revoked(**letter: Unpack[Letter]) -> Message:
     """To the holder of a grant: it has ended, why, and what the agreement asks of them now."""
     return _about_request("grant_revoked", letter)

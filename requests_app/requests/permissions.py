@@ -30,6 +30,7 @@ def may_decide(user: User, access_request: AccessRequest) -> bool:
 WHO: dict[Verb, Callable[[User, AccessRequest], bool]] = {
     Verb.EDIT: _is_applicant,
     Verb.SIGN: _is_applicant,
+    Verb.DECLINE: _is_applicant,
     Verb.WITHDRAW: _is_applicant,
     Verb.APPROVE: may_decide,
     Verb.RETURN: may_decide,

@@ -122,7 +122,7 @@ _NEXT: Final[dict[State, Standing]] = {
         "This request is closed. If the reason can be answered, start a new request that does so.",
     ),
     State.WITHDRAWN: Standing(
-        None, "You have withdrawn this request. You may start a new one at any time."
+        None, "This request is withdrawn. You may start a new one at any time."
     ),
 }
 

@@ -19,6 +19,7 @@ TOLD: Final[dict[str, tuple[str, str]]] = {
     kinds.REQUEST_STARTED: ("You started the request", ""),
     kinds.REQUEST_SAVED: ("You saved your answers", ""),
     kinds.AGREEMENT_SIGNED: ("You signed the Data Access Agreement and submitted the request", ""),
+    kinds.AGREEMENT_DECLINED: ("You declined the Data Access Agreement", ""),
     kinds.AGREEMENT_RENDERED: ("The signed agreement was made into a PDF", ""),
     kinds.REQUEST_APPROVED: ("A maintainer approved the request", "good"),
     kinds.REQUEST_RETURNED: ("A maintainer returned the request for changes", "warn"),

@@ -3,6 +3,7 @@
 from django.urls import include, path, re_path
 
 from requests_app.web import (
+    declining,
     downloads,
     health,
     home,
@@ -41,6 +42,7 @@ urlpatterns = [
                 path("", requests.request_detail, name="request_detail"),
                 path("edit/", request_editing.request_edit, name="request_edit"),
                 path("sign/", signing.request_sign, name="request_sign"),
+                path("decline/", declining.request_decline, name="request_decline"),
                 path("withdraw/", requests.request_withdraw, name="request_withdraw"),
                 path("agreement.pdf", own_documents.request_agreement, name="request_agreement"),
                 path("ethics.pdf", own_documents.request_ethics, name="request_ethics"),

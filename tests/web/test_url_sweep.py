@@ -66,6 +66,7 @@ EXPECTED = {
     "request_detail": OWNER,
     "request_edit": OWNER_IS_LED_ON,
     "request_sign": OWNER_IS_LED_ON,
+    "request_decline": OWNER_IS_LED_ON,
     "request_withdraw": OWNER,
     "request_agreement": OWNER,
     "request_ethics": OWNER,
