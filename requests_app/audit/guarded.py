@@ -1,4 +1,4 @@
-"""Which tables the guard protects, and from what: read by migration 0002 and by the tests."""
+"""Which tables the guard protects, and from what: read by migrations and by the tests."""
 
 from requests_app.audit.guard import DELETE, UPDATE
 
@@ -10,6 +10,9 @@ GUARDED: dict[str, tuple[str, ...]] = {
     "requests_app_agreement": (UPDATE, DELETE),
     "requests_app_agreementdocument": (UPDATE, DELETE),
     "requests_app_decision": (UPDATE, DELETE),
+    "requests_app_reconsentcampaign": (UPDATE, DELETE),
+    "requests_app_reconsent": (UPDATE, DELETE),
+    "requests_app_reconsentnotice": (UPDATE, DELETE),
     "requests_app_ethicsdocument": (UPDATE, DELETE),
     # A published release never changes: not its facts, and not one of its files.
     "requests_app_release": (UPDATE, DELETE),

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from requests_app import conf
 from requests_app.audit import kinds, log
-from requests_app.distribution.access import grants_in_force, in_force
+from requests_app.distribution.access import SENTENCES, Verdict, grants_in_force, in_force, standing
 from requests_app.distribution.grants import lock_grant
 from requests_app.distribution.models import DownloadLink, Grant
 from requests_app.distribution.tokens import digest, new_secret, write_token
@@ -102,7 +102,10 @@ def _lock_in_force(grant_id: UUID | str) -> Grant:
 
 
 def _refuse_idle(grant: Grant) -> None:
-    if not in_force(grant, timezone.now()):
+    found = standing(grant, timezone.now())
+    if found is Verdict.GRANT_SUSPENDED:
+        raise Conflict(SENTENCES[found])
+    if found is not Verdict.ALLOWED:
         raise Conflict("This grant is not active any more, so there can be no new link for it.")
 
 

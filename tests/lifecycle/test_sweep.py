@@ -20,6 +20,8 @@ from tests.factories.review import submitted
 
 pytestmark = pytest.mark.django_db
 
+FOUND = {"agreements": 1, "links": 1, "reconsents": 0, "messages": 1}
+
 
 @pytest.fixture
 def lost():
@@ -39,7 +41,7 @@ def test_the_sweep_finds_each_kind_of_lost_work_and_does_it_once(
     django_capture_on_commit_callbacks,
 ):
     with django_capture_on_commit_callbacks(execute=True):
-        assert sweep.sweep() == {"agreements": 1, "links": 1, "messages": 1}
+        assert sweep.sweep() == FOUND
     done = _done()
     assert done == (2, 1, Message.objects.count(), Message.objects.count())
     with django_capture_on_commit_callbacks(execute=True):
@@ -58,9 +60,9 @@ def test_work_queued_twice_is_done_once(django_capture_on_commit_callbacks):
 @pytest.mark.usefixtures("lost")
 def test_the_command_says_what_it_queued(capsys):
     call_command("sweep", "--json")
-    assert json.loads(capsys.readouterr().out) == {"agreements": 1, "links": 1, "messages": 1}
+    assert json.loads(capsys.readouterr().out) == FOUND
     call_command("sweep")
-    assert "1 agreements, 1 links, 1 messages" in capsys.readouterr().out
+    assert "1 agreements, 1 links, 0 reconsents, 1 messages" in capsys.readouterr().out
 
 
 def _done() -> tuple[int, int, int, int]:
