@@ -14,7 +14,7 @@ from requests_app.admin.site import site
 from requests_app.admin.tones import GRANT_TONES, badge
 from requests_app.distribution.access import running_grants
 from requests_app.distribution.models import DownloadLink, Grant, GrantState
-from requests_app.distribution.reconsents import stands_on, suspended
+from requests_app.distribution.reconsents import stands_on, suspended, suspended_column
 from requests_app.requests.visibility import for_review
 
 
@@ -100,7 +100,8 @@ class DownloadLinkAdmin(PortalAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[DownloadLink]:
         seen = for_review(person(request)).order_by().values("pk")
         found = DownloadLink.objects.filter(grant__access_request__in=seen)
-        return found.defer("secret_sha256")
+        column = suspended_column(timezone.now(), "grant__")
+        return found.annotate(is_suspended=column).defer("secret_sha256")
 
     @admin.display(description="Holder")
     def holder(self, link: DownloadLink) -> str:
@@ -118,6 +119,8 @@ class DownloadLinkAdmin(PortalAdmin):
         if link.expires_at <= now:
             return badge("Expired", "")
         state = link.grant.state(now)
+        if state is GrantState.ACTIVE and link.is_suspended:  # type: ignore[attr-defined] # above
+            return badge("Closed: grant suspended", "bad")
         if state is GrantState.ACTIVE:
             return badge("Open", "good")
         return badge(f"Closed: grant {state.value}", GRANT_TONES[state])

@@ -9,12 +9,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.crypto import constant_time_compare
 
 from requests_app.datasets.models import File, Release
 from requests_app.distribution.models import DownloadLink, Grant, GrantState
-from requests_app.distribution.reconsents import is_suspended, suspended
+from requests_app.distribution.reconsents import is_suspended, suspended, suspended_column
 from requests_app.distribution.tokens import digest, read_token
 from requests_app.requests.states import State
 
@@ -103,7 +103,7 @@ def resolve(token: str, now: datetime) -> Access:
     link = (
         DownloadLink.objects.filter(pk=claim.link_id)
         .select_related("grant__applicant", "grant__dataset", "grant__access_request")
-        .annotate(is_suspended=_as_column(suspended(now, "grant__")))
+        .annotate(is_suspended=suspended_column(now, "grant__"))
         .defer(*_LONG)
         .first()
     )
@@ -174,10 +174,6 @@ def _verdict(link: DownloadLink, now: datetime) -> Verdict:
     if link.revoked_at is not None and link.revoked_at <= now:
         return Verdict.LINK_REVOKED
     return Verdict.ALLOWED if now < link.expires_at else Verdict.LINK_EXPIRED
-
-
-def _as_column(condition: Q) -> "ExpressionWrapper[Q]":
-    return ExpressionWrapper(condition, output_field=BooleanField())
 
 
 def _running(grant: Grant, now: datetime) -> Verdict:

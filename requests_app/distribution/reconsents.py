@@ -9,7 +9,16 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import (
+    BooleanField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+)
 from django.db.models.functions import Coalesce
 
 from requests_app.agreements.models import Agreement
@@ -52,6 +61,11 @@ def suspended(now: datetime, grant: str = "") -> Q:
     """The twin of `is_suspended` as a condition; `grant` leads to it, such as `grant__`."""
     overdue = unmet(grant).filter(deadline__lte=now)
     return Q(Exists(overdue), **{f"{grant}starts_at__lte": now - NOTICE})
+
+
+def suspended_column(now: datetime, grant: str = "") -> "ExpressionWrapper[Q]":
+    """Returns `suspended` as something to annotate rows with."""
+    return ExpressionWrapper(suspended(now, grant), output_field=BooleanField())
 
 
 def unmet(grant: str = "") -> QuerySet[ReconsentCampaign]:

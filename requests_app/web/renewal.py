@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from requests_app.distribution import links
-from requests_app.distribution.access import in_force
+from requests_app.distribution.access import Verdict, standing
 from requests_app.distribution.models import Grant
 from requests_app.errors import Conflict, NotFound, Refused
 
@@ -31,7 +31,12 @@ def renew(request: HttpRequest, grant_id: UUID) -> HttpResponse:
     if grant is None:
         raise NotFound("There is no such grant among yours.")
     if request.method != "POST":
-        context = {"grant": grant, "in_force": in_force(grant, timezone.now())}
+        found = standing(grant, timezone.now())
+        context = {
+            "grant": grant,
+            "in_force": found is Verdict.ALLOWED,
+            "suspended": found is Verdict.GRANT_SUSPENDED,
+        }
         return render(request, "web/download_renew.html", context)
     try:
         link = links.renew_link(grant_id=grant.pk, by=grant.applicant)

@@ -9,6 +9,7 @@ from requests_app.distribution.models import ReconsentCampaign
 from requests_app.lifecycle.reconsent import earliest_deadline
 from tests.factories.agreements import publish_text, text_source
 from tests.factories.datasets import card_table
+from tests.factories.distribution import make_link
 from tests.factories.reconsents import campaign_for, long_standing, signed_anew
 from tests.factories.requests import DatasetFactory, approver, reviewer, superuser
 from tests.factories.review import granted
@@ -89,6 +90,15 @@ def test_a_suspended_holder_is_marked_everywhere(client, grant):
         reverse("admin:requests_app_accessrequest_change", args=[grant.access_request_id]),
     ):
         assert ">Suspended<" in client.get(where).content.decode(), where
+
+
+def test_a_link_on_a_suspended_grant_is_said_to_be_closed(client, grant):
+    make_link(grant)
+    client.force_login(reviewer(grant.dataset))
+    where = reverse("admin:requests_app_downloadlink_changelist")
+    assert ">Open<" in client.get(where).content.decode()
+    campaign_for(grant, days=-1)
+    assert "Closed: grant suspended" in client.get(where).content.decode()
 
 
 def test_an_approver_asks_once(client, grant, newer):

@@ -95,6 +95,14 @@ def test_a_suspended_holder_is_told_to_sign_and_signing_brings_the_downloads_bac
     assert "suspended" not in shown
 
 
+def test_asking_for_a_link_meanwhile_leads_to_signing(client, grant):
+    campaign_for(grant, days=-1)
+    where = reverse("link_renew", args=[grant.pk])
+    assert "suspended until you sign the new version" in text(client.get(where).content)
+    told = client.post(where, follow=True)
+    assert "sign the new version" in text(told.content)
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
