@@ -1,5 +1,5 @@
 # Every command of the project. Each prepares what it needs, so none has to be typed first.
-#   PORT=8001 make run          another port          make test ARGS="tests/audit -k seal"   some tests
+#   PORT=8001 make run          another port          make test ARGS="tests/web --no-cov"   some tests
 #   CMED_HOST=0.0.0.0 make run  for other machines    make bench ONLY=name                   one benchmark
 
 PYTHON ?= python3
@@ -10,7 +10,8 @@ PREPARE = $(PYTHON) cmed_portal/embedded/bootstrap.py
 PRODUCTION = CMED_SHAPE=production CMED_BASE_URL=https://portal.example \
   CMED_SECRET_KEY=$$(.venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(64))') \
   CMED_DATABASE_URL=postgres://portal@database.example/portal \
-  CMED_REDIS_URL=redis://redis.example:6379 CMED_EMAIL_HOST=mail.example
+  CMED_REDIS_URL=redis://redis.example:6379 CMED_EMAIL_HOST=mail.example \
+  CMED_SEAL_KEY_FILE=/run/secrets/seal_key
 
 .PHONY: help run test e2e demo check bench format clean
 
@@ -29,7 +30,7 @@ ROOMS = audit notifications identity requests agreements distribution review lif
 
 test:
 	@$(PREPARE) --dev -- $(TEST) -p tests.on_postgres -q -m 'not browser' $(ROOMS:%=tests/%)
-	@$(PREPARE) --dev -- $(TEST) -m 'not browser' --cov $(ARGS)
+	@$(PREPARE) --dev -- $(TEST) --cov -m 'not browser' $(ARGS)
 
 e2e:
 	@$(PREPARE) --dev --browser -- -m pytest -m browser $(ARGS)

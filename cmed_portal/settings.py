@@ -43,6 +43,11 @@ try:
     SWEEP_SECONDS = env.float("SWEEP_SECONDS", 60.0)
     DEMO_SCALE = env.float("DEMO_SCALE", 1.0)
     LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
+    # A path, not the key itself: only the worker opens it.
+    SEAL_KEY_FILE = env.str("SEAL_KEY_FILE", str(VAR_DIR / "keys/seal.pem") if EMBEDDED else "")
+    SEAL_KEY_PASSPHRASE = env.str("SEAL_KEY_PASSPHRASE", "")
+    TIMESTAMP_URL = env.str("TIMESTAMP_URL", "")
+    VERIFY_MAX_BYTES = env.int("VERIFY_MAX_BYTES", 10 * 1024 * 1024)
 except ValueError as error:  # EnvError is one, and so is a file that cannot be read
     stop(f"A setting has a wrong value: {error}")
 
@@ -53,6 +58,7 @@ if not EMBEDDED:
         "REDIS_URL": REDIS_URL,
         "BASE_URL": BASE_URL,
         "EMAIL_HOST": EMAIL_HOST,
+        "SEAL_KEY_FILE": SEAL_KEY_FILE,
     }
     if missing := [f"CMED_{name}" for name, value in required.items() if not value]:
         stop(f"The production shape needs {', '.join(missing)}: see docs/reference/settings.md.")
@@ -86,10 +92,12 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "requests_app.web.middleware.content_security_policy",
+    "requests_app.web.middleware.readable",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "requests_app.web.middleware.private_pages",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -192,6 +200,7 @@ ACCOUNT_FORMS = {
 }
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = REAUTHENTICATION_SECONDS
+ACCOUNT_RATE_LIMITS = {"verify_agreement": "20/m/ip"}  # added to django-allauth's own
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 

@@ -57,3 +57,27 @@ def message_lease() -> timedelta:
 def demo_scale() -> float:
     """Share of the card's clips that `seed_demo` makes; 1 makes all of them."""
     return float(settings.DEMO_SCALE)
+
+
+def own_seal_key_file() -> Path:
+    """Where the embedded shape keeps the seal's key that it makes itself."""
+    return var_dir() / "keys" / "seal.pem"
+
+
+def seal_key_file() -> Path:
+    """File of the seal's key with its certificates. Read by what seals, never by the web."""
+    return Path(settings.SEAL_KEY_FILE)
+
+
+def seal_key_passphrase() -> str:
+    return str(settings.SEAL_KEY_PASSPHRASE)
+
+
+def timestamp_url() -> str:
+    """The time-stamp authority (RFC 3161) that seals are dated by; empty for none."""
+    return str(settings.TIMESTAMP_URL)
+
+
+def verify_max_bytes() -> int:
+    """The largest PDF that anybody may send to be verified."""
+    return int(settings.VERIFY_MAX_BYTES)

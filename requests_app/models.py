@@ -1,6 +1,11 @@
 """Registry: the models Django must find. Nothing else lives here."""
 
-from requests_app.agreements.models import Agreement, AgreementDocument, AgreementText
+from requests_app.agreements.models import (
+    Agreement,
+    AgreementDocument,
+    AgreementText,
+    SealCertificate,
+)
 from requests_app.audit.models import Entry, PersonalValue
 from requests_app.datasets.models import Dataset, File, Release
 from requests_app.distribution.models import (
@@ -35,5 +40,6 @@ __all__ = [
     "ReconsentCampaign",
     "ReconsentNotice",
     "Release",
+    "SealCertificate",
     "User",
 ]

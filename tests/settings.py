@@ -13,7 +13,15 @@ _worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
 _scratch = Path(os.environ["PORTAL_TESTS_SCRATCH"]) / _worker
 os.environ["CMED_VAR_DIR"] = str(_scratch)
 os.environ["CMED_SECRET_KEY"] = "tests-only-tests-only-tests-only-tests-only-tests-only"
-for _name in ("SHAPE", "BASE_URL", "FILES_DIR", "REDIS_URL", "DATABASE_URL", "EMAIL_HOST"):
+for _name in (
+    "SHAPE",
+    "BASE_URL",
+    "FILES_DIR",
+    "REDIS_URL",
+    "DATABASE_URL",
+    "EMAIL_HOST",
+    "SEAL_KEY_FILE",
+):
     os.environ.pop(f"CMED_{_name}", None)
 if "CMED_TEST_DATABASE_URL" in os.environ:  # set by the plugin tests.on_postgres
     os.environ["CMED_DATABASE_URL"] = os.environ["CMED_TEST_DATABASE_URL"]

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from cmed_portal.env import key_or_create
 
@@ -18,6 +19,7 @@ PRODUCTION = {
     "CMED_REDIS_URL": "redis://redis.example:6379",
     "CMED_BASE_URL": "https://portal.example",
     "CMED_EMAIL_HOST": "mail.example",
+    "CMED_SEAL_KEY_FILE": "/run/secrets/seal_key",
 }
 
 
@@ -100,3 +102,11 @@ def test_an_unreadable_key_is_one_sentence(tmp_path, capsys):
     with pytest.raises(SystemExit):
         key_or_create(tmp_path / "key")
     assert "cannot be read or created" in capsys.readouterr().err
+
+
+def test_the_tests_never_touch_the_state_of_a_portal(settings):
+    places = [settings.VAR_DIR, settings.FILES_DIR, settings.MAIL_DIR]
+    if connection.vendor == "sqlite":
+        places.append(connection.settings_dict["NAME"])
+    for place in places:
+        assert not Path(place).resolve().is_relative_to(ROOT)

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 
 
 def main() -> int:
-    """Migrate, collect static files, load the demo once. Returns an exit code."""
+    """Migrate, collect static files, load the demo once, make the seal's key. Returns a code."""
     log = Path(settings.VAR_DIR) / "log" / "prepare.log"
     log.unlink(missing_ok=True)
     try:
@@ -22,6 +22,7 @@ def main() -> int:
         migrate()
         collect_static_files()
         call_command("seed_demo")
+        publish_seal_certificate()
     except Exception as problem:  # noqa: BLE001 - whatever it was, the log keeps it
         log.write_text(traceback.format_exc())
         if isinstance(problem, CommandError):  # its text is a sentence for a person
@@ -49,6 +50,13 @@ def collect_static_files() -> None:
     stamp.unlink(missing_ok=True)
     call_command("collectstatic", verbosity=0, interactive=False)
     stamp.write_text(sources)
+
+
+def publish_seal_certificate() -> None:
+    """Make the seal's key if there is none, and have its certificate known before its first use."""
+    from requests_app.agreements import certificates, sealing_keys  # noqa: PLC0415 - needs settings
+
+    certificates.record(sealing_keys.load())
 
 
 def static_sources() -> str:

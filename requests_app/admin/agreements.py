@@ -13,7 +13,7 @@ from requests_app.admin import text_versions
 from requests_app.admin.base import PortalAdmin
 from requests_app.admin.roles import WITH_SUPERUSER, datasets, person
 from requests_app.admin.site import site
-from requests_app.agreements.models import Agreement, AgreementText
+from requests_app.agreements.models import Agreement, AgreementText, without_content
 from requests_app.requests.visibility import for_review
 
 
@@ -57,7 +57,7 @@ class AgreementAdmin(PortalAdmin):
 
     list_display = ("number", "signer_name", "institution", "dataset", "signed_at", "has_pdf")
     list_filter = (("text__dataset", admin.RelatedOnlyFieldListFilter),)
-    list_select_related = ("access_request", "text__dataset", "document")
+    list_select_related = ("access_request", "text__dataset")
     search_fields = ("number", "access_request__legal_name", "access_request__institution")
     search_help_text = "Number, name or institution"
     date_hierarchy = "signed_at"
@@ -66,7 +66,7 @@ class AgreementAdmin(PortalAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agreement]:
         seen = for_review(person(request)).order_by().values("pk")
-        return Agreement.objects.filter(access_request__in=seen).defer("document__content")
+        return Agreement.objects.filter(access_request__in=seen).prefetch_related(without_content())
 
     @admin.display(description="Signed by")
     def signer_name(self, agreement: Agreement) -> str:
@@ -82,17 +82,19 @@ class AgreementAdmin(PortalAdmin):
 
     @admin.display(description="PDF", boolean=True)
     def has_pdf(self, agreement: Agreement) -> bool:
-        return hasattr(agreement, "document")
+        return agreement.document is not None
 
     @admin.display(description="PDF")
     def pdf(self, agreement: Agreement) -> Any:
-        if not hasattr(agreement, "document"):
+        document = agreement.document
+        if document is None:
             return "still being made"
         where = reverse(
             "admin:requests_app_accessrequest_agreement",
             args=[agreement.access_request_id, agreement.pk],
         )
-        return format_html('<a href="{}">{}.pdf</a>', where, agreement.number)
+        kind = f"{document.get_kind_display()}, PAdES {document.level}"
+        return format_html('<a href="{}">{}.pdf</a> ({})', where, agreement.number, kind)
 
     @admin.display(description="Access request")
     def request_page(self, agreement: Agreement) -> SafeString:

@@ -1,5 +1,7 @@
 """What a maintainer types when deciding."""
 
+from typing import Any
+
 from django import forms
 
 from requests_app.requests.reasons import LONGEST
@@ -15,6 +17,14 @@ class RevokeForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 6, "maxlength": LONGEST}),
         help_text="The holder reads this, in an e-mail and on the page of the request.",
     )
+
+
+class CloseForm(RevokeForm):
+    """The reason for revoking one link; no message is sent, as the grant goes on."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = "The holder reads this on the page of the request."
 
 
 class DecisionForm(forms.Form):

@@ -19,14 +19,14 @@ THEIRS: Final = "default-src 'none'; frame-ancestors 'none'; sandbox"
 
 @require_safe
 def agreement(request: HttpRequest, object_id: UUID, agreement_id: UUID) -> HttpResponse:
-    """The agreement's PDF, shown in the browser: the portal made it itself."""
+    """The agreement's newest PDF, shown in the browser: the portal made it itself."""
     access_request = visible(access_request_id=object_id, to=person(request))
     found = (
         AgreementDocument.objects.filter(
             agreement=agreement_id, agreement__access_request=access_request
         )
         .select_related("agreement")
-        .first()
+        .last()
     )
     if found is None:
         raise Http404

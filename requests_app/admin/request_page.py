@@ -91,13 +91,15 @@ def verdict_badge(verdict: Verdict) -> tuple[str, str, str]:
 
 
 def _grant(grant: Any) -> dict[str, Any]:
-    state = grant.state()
-    suspended = access.standing(grant, timezone.now()) is access.Verdict.GRANT_SUSPENDED
+    now = timezone.now()
+    state = grant.state(now)
+    suspended = access.standing(grant, now) is access.Verdict.GRANT_SUSPENDED
     return {
         "grant": grant,
         "state": "suspended" if suspended else state.value,
         "tone": "bad" if suspended else GRANT_TONES[state],
         "active": state is GrantState.ACTIVE,
+        "links": [link for link in grant.links.all() if link.is_open(now)],
     }
 
 

@@ -1,51 +1,87 @@
-"""The document of a signed agreement: rendered once, stored with its digest, and sent out."""
+"""The documents of a signed agreement: rendered, sealed, countersigned, and sent out.
+
+Each is made in whole before a row is written, and written in one transaction with its entry and its
+messages; a key that fails or a disk that is full leaves nothing behind but work for the sweep.
+"""
 
 import hashlib
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 
 from requests_app import conf
-from requests_app.agreements.evidence import Evidence
+from requests_app.agreements import certificates, sealing_keys
+from requests_app.agreements.evidence import Evidence, SealNote
 from requests_app.agreements.models import Agreement, AgreementDocument
 from requests_app.agreements.pdf import AgreementDocumentInput, render_pdf
+from requests_app.agreements.seal import Role, Seal, level_now, seal_pdf
 from requests_app.audit import kinds, log
-from requests_app.errors import NotFound
+from requests_app.errors import Conflict, NotFound
 from requests_app.notifications import messages
 from requests_app.requests.maintainers import told_of_requests
 from requests_app.requests.states import State
 
 MEDIA_TYPE = "application/pdf"
+Kind = AgreementDocument.Kind
+
+_ENTRY = {Kind.SEALED: kinds.AGREEMENT_RENDERED, Kind.COUNTERSIGNED: kinds.AGREEMENT_COUNTERSIGNED}
 
 
 def waiting() -> QuerySet[Agreement]:
     """Returns the signed agreements that have no document yet, oldest first."""
-    return Agreement.objects.filter(document__isnull=True).order_by("signed_at")
+    return without(Kind.SEALED, Agreement.objects.order_by("signed_at"))
+
+
+def without(kind: Kind, agreements: QuerySet[Agreement]) -> QuerySet[Agreement]:
+    """Returns those of `agreements` that have no document of this kind."""
+    made = AgreementDocument.objects.filter(agreement=OuterRef("pk"), kind=kind)
+    return agreements.filter(~Exists(made))
 
 
 def render_document(*, agreement_id: UUID | str) -> AgreementDocument:
-    """Makes the document of a signed agreement and returns it; the one there is, if it was made.
+    """Makes the sealed document of a signed agreement and returns it; the one there is, if made.
 
     It is rendered from what the agreement keeps: the text version that was signed, the answers and
     the evidence, whatever has changed since. Safe to run twice and by two workers at once: one of
-    them writes. Raises NotFound for an unknown agreement. Effects, in one transaction: the
-    document, an entry with its digest, and the messages to the applicant and to the maintainers.
+    them writes. Raises NotFound for an unknown agreement, Misconfigured when it cannot be sealed.
+    Effects, in one transaction: the document, the certificate's row if it is new, an entry with
+    the digest, and the messages to the applicant and to the maintainers.
     """
     agreement = _signed(agreement_id)
-    made = AgreementDocument.objects.filter(agreement=agreement).first()
-    if made is not None:
+    if (made := _made(agreement, Kind.SEALED)) is not None:
         return made
     # Outside of the transaction: rendering takes a while, and SQLite has one writer at a time.
-    content = render_pdf(
+    seal = Seal(sealing_keys.load(), level_now())
+    rendered = render_pdf(
         AgreementDocumentInput(
             text=agreement.text.body,
             answers=agreement.values,
             evidence=Evidence.from_json(agreement.evidence),
+            seal=_note(agreement, seal),
         )
     )
-    return _keep(agreement, content)
+    return _keep(agreement, Kind.SEALED, seal_pdf(rendered, seal, Role.SEAL), seal)
+
+
+def countersign_document(*, agreement_id: UUID | str) -> AgreementDocument:
+    """Adds the lab's countersignature to the sealed document, as a document of its own; returns it.
+
+    The caller knows that the request is approved. Safe to run twice, as `render_document`. Raises
+    NotFound for an unknown agreement, Conflict when it has not been sealed, Misconfigured when it
+    cannot be sealed now. Effects, in one transaction: the document, an entry, a message to the
+    applicant with the copy.
+    """
+    agreement = _signed(agreement_id)
+    if (made := _made(agreement, Kind.COUNTERSIGNED)) is not None:
+        return made
+    first = _made(agreement, Kind.SEALED)
+    if first is None:
+        raise Conflict(f"{agreement} has no sealed document yet, so it cannot be countersigned.")
+    seal = Seal(sealing_keys.load(), level_now())
+    content = seal_pdf(bytes(first.content), seal, Role.COUNTERSIGNATURE)
+    return _keep(agreement, Kind.COUNTERSIGNED, content, seal)
 
 
 def _signed(agreement_id: UUID | str) -> Agreement:
@@ -59,33 +95,54 @@ def _signed(agreement_id: UUID | str) -> Agreement:
     return agreement
 
 
+def _made(agreement: Agreement, kind: Kind) -> AgreementDocument | None:
+    return AgreementDocument.objects.filter(agreement=agreement, kind=kind).first()
+
+
+def _note(agreement: Agreement, seal: Seal) -> SealNote:
+    return SealNote(
+        level=seal.level.value,
+        certificate_sha256=seal.key.sha256,
+        verify_url=f"{conf.base_url()}/verify/{agreement.number}",
+        certificates_url=f"{conf.base_url()}/verify/certificates.pem",
+    )
+
+
 @transaction.atomic
-def _keep(agreement: Agreement, content: bytes) -> AgreementDocument:
+def _keep(agreement: Agreement, kind: Kind, content: bytes, seal: Seal) -> AgreementDocument:
     Agreement.objects.select_for_update(of=("self",)).get(pk=agreement.pk)
-    made = AgreementDocument.objects.filter(agreement=agreement).first()
-    if made is not None:
+    if (made := _made(agreement, kind)) is not None:
         return made
+    certificate = certificates.record(seal.key)
     document = AgreementDocument.objects.create(
         agreement=agreement,
+        kind=kind,
         content=content,
         size=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
+        level=seal.level.value,
+        certificate=certificate,
     )
     log.record(
-        kinds.AGREEMENT_RENDERED,
+        _ENTRY[kind],
         by=log.SYSTEM,
         on=agreement,
         sha256=document.sha256,
         size=document.size,
+        level=document.level,
+        certificate_sha256=certificate.sha256,
     )
-    _send(agreement, content)
+    pdf = messages.Attachment(f"{agreement.number}.pdf", content, MEDIA_TYPE)
+    if kind is Kind.SEALED:
+        _send_sealed(agreement, pdf)
+    else:
+        _send_countersigned(agreement, pdf)
     return document
 
 
-def _send(agreement: Agreement, content: bytes) -> None:
+def _send_sealed(agreement: Agreement, pdf: messages.Attachment) -> None:
     """A copy to whoever signed, and a request to decide to everybody who maintains the dataset."""
     access_request = agreement.access_request
-    pdf = messages.Attachment(f"{agreement.number}.pdf", content, MEDIA_TYPE)
     trail = access_request.audit_ref
     # Signing submits; under an approved request, only a new version is ever signed.
     to_be_decided = access_request.state != State.APPROVED
@@ -113,3 +170,14 @@ def _send(agreement: Agreement, content: bytes) -> None:
             pdf=pdf,
             trail=trail,
         )
+
+
+def _send_countersigned(agreement: Agreement, pdf: messages.Attachment) -> None:
+    messages.agreement_countersigned(
+        to=agreement.values["email"],
+        full_name=agreement.values["applicant_name"],
+        dataset_title=agreement.values["dataset_title"],
+        number=agreement.number,
+        pdf=pdf,
+        trail=agreement.audit_trail,
+    )

@@ -6,9 +6,11 @@ stored with the signed agreement, printed on its certificate page and embedded i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
+
+FORMAT: Final = "agreement-evidence-1"
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,33 @@ class Evidence:
         values["electronic_consent"] = _affirmed(values["electronic_consent"])
         values["affirmations"] = tuple(_affirmed(entry) for entry in values["affirmations"])
         return cls(**values)
+
+
+@dataclass(frozen=True)
+class SealNote:
+    """What is known of the seal before it is set; printed, embedded, and covered by the seal.
+
+    `level` such as "B-B"; the digest is of the certificate (DER), in hexadecimal; the addresses
+    are where anybody verifies the document, and where the portal's certificates are published.
+    """
+
+    level: str
+    certificate_sha256: str
+    verify_url: str
+    certificates_url: str
+
+
+def embedded(evidence: Evidence, answers: Mapping[str, Any], seal: SealNote) -> dict[str, Any]:
+    """Returns what `evidence.json` holds: docs/reference/agreement-evidence.schema.json.
+
+    Without `answers`, `format` and `seal` it is the evidence that the audit log's digest is of.
+    """
+    return {
+        **evidence.as_json(),
+        "answers": dict(answers),
+        "format": FORMAT,
+        "seal": {**asdict(seal), "kind": "PAdES signature by the portal"},
+    }
 
 
 def format_instant(instant: datetime) -> str:

@@ -7,6 +7,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from requests_app.datasets.models import Dataset
@@ -59,6 +60,16 @@ class Agreement(models.Model):
         return self.number
 
     @property
+    def document(self) -> "AgreementDocument | None":
+        """The newest document without its bytes, None while there is none.
+
+        A list prefetches them with `without_content`.
+        """
+        if "documents" in getattr(self, "_prefetched_objects_cache", {}):
+            return next(reversed(self.documents.all()), None)
+        return self.documents.defer("content").last()
+
+    @property
     def audit_ref(self) -> str:
         return f"agreement:{self.number}"
 
@@ -67,14 +78,69 @@ class Agreement(models.Model):
         return f"access_request:{self.access_request_id}"
 
 
-class AgreementDocument(models.Model):
-    """The rendered PDF of an agreement: exactly one, written in one piece or not at all."""
+class SealCertificate(models.Model):
+    """A certificate that the portal seals with, or did: what its seals are verified against.
 
-    agreement = models.OneToOneField(Agreement, on_delete=models.PROTECT, related_name="document")
+    `content` is the certificate itself and `chain` what stands above it, the root last, as PEM.
+    A certificate is in use from its first seal until a later one is recorded.
+    """
+
+    sha256 = models.CharField(max_length=64, unique=True)
+    serial = models.CharField(max_length=50, help_text="Hexadecimal, as certificates show it.")
+    subject = models.CharField(max_length=300)
+    content = models.TextField()
+    chain = models.TextField(blank=True)
+    valid_from = models.DateTimeField()
+    valid_until = models.DateTimeField()
+    recorded_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return self.subject
+
+    @property
+    def audit_ref(self) -> str:
+        return f"seal_certificate:{self.sha256}"
+
+
+class AgreementDocument(models.Model):
+    """One PDF of an agreement, written in one piece or not at all; at most one of each kind.
+
+    The countersigned one is the sealed one with a second seal added to it. `level` is that of the
+    seal added last (PAdES, ETSI EN 319 142-1).
+    """
+
+    class Kind(models.TextChoices):
+        SEALED = "sealed", "Sealed"
+        COUNTERSIGNED = "countersigned", "Countersigned"
+
+    agreement = models.ForeignKey(Agreement, on_delete=models.PROTECT, related_name="documents")
+    kind = models.CharField(max_length=13, choices=Kind, default=Kind.SEALED)
     content = models.BinaryField()
     size = models.PositiveIntegerField()
     sha256 = models.CharField(max_length=64)
+    level = models.CharField(max_length=4, blank=True)
+    certificate = models.ForeignKey(
+        SealCertificate, on_delete=models.PROTECT, null=True, blank=True, related_name="documents"
+    )
     rendered_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("pk",)
+        constraints = (
+            models.UniqueConstraint(fields=("agreement", "kind"), name="agreement_document_once"),
+            models.CheckConstraint(
+                condition=Q(kind__in=("sealed", "countersigned")),
+                name="agreement_document_kind_known",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.agreement}.pdf"
+
+
+def without_content() -> "Prefetch[str, QuerySet[AgreementDocument], str]":
+    """Returns the prefetch that gives each of several agreements its `document`."""
+    return Prefetch("documents", AgreementDocument.objects.defer("content"))

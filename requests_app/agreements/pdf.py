@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Final
 
+import segno
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.safestring import SafeString, mark_safe
@@ -17,19 +18,19 @@ from weasyprint import HTML, Attachment
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
 from requests_app.agreements.answers import Answers
-from requests_app.agreements.evidence import Evidence
+from requests_app.agreements.evidence import Evidence, SealNote, embedded
 from requests_app.agreements.filling import fill
 from requests_app.agreements.wording import Wording, read_wording, text_sha256
 from requests_app.audit.canonical import canonical
 from requests_app.errors import Misconfigured
 
 _TEMPLATE: Final = "agreements/document.html"
-_EVIDENCE_FILE: Final = "evidence.json"
+EVIDENCE_FILE: Final = "evidence.json"
 
 
 @dataclass(frozen=True)
 class AgreementDocumentInput:
-    """What a document is made of: the text version signed, its answers, and the evidence.
+    """What a document is made of: the text version signed, answers, evidence, and who seals.
 
     `text` is the whole source of the version; `answers` as `answers.clean_answers` returns them.
     """
@@ -37,6 +38,7 @@ class AgreementDocumentInput:
     text: str
     answers: Answers
     evidence: Evidence
+    seal: SealNote
 
 
 class _NoFetching(URLFetcher):
@@ -58,7 +60,7 @@ def render_pdf(document: AgreementDocumentInput) -> bytes:
     page = HTML(string=_markup(document, wording), url_fetcher=_NoFetching())
     try:
         rendered: bytes = page.write_pdf(
-            pdf_variant="pdf/a-3b", pdf_tags=True, attachments=[_attachment(document.evidence)]
+            pdf_variant="pdf/a-3b", pdf_tags=True, attachments=[_attachment(document)]
         )
     except FatalURLFetchingError as error:  # a BaseException, which nobody above would catch
         raise Misconfigured(f"{error}; nothing outside the document may be fetched.") from error
@@ -71,16 +73,25 @@ def _markup(document: AgreementDocumentInput, wording: Wording) -> SafeString:
         "wording": wording,
         "body": body,
         "evidence": document.evidence,
+        "seal": document.seal,
+        "qr_code": _qr_code(document.seal.verify_url),
         "paper": "Letter" if document.evidence.paper == "Letter" else "A4",
     }
     with timezone.override(UTC), translation.override("en"):  # whatever the worker's settings
         return render_to_string(_TEMPLATE, context)
 
 
-def _attachment(evidence: Evidence) -> Attachment:
+def _qr_code(address: str) -> SafeString:
+    """The address as a QR code (ISO/IEC 18004) in SVG, which stands in the page itself."""
+    drawn = segno.make_qr(address, error="m").svg_inline(border=0, dark="#12263a", omitsize=True)
+    return mark_safe(drawn)  # noqa: S308 - nothing but a path made of numbers
+
+
+def _attachment(document: AgreementDocumentInput) -> Attachment:
+    evidence = document.evidence
     return Attachment(
-        string=canonical(evidence.as_json()).decode(),
-        name=_EVIDENCE_FILE,
+        string=canonical(embedded(evidence, document.answers, document.seal)).decode(),
+        name=EVIDENCE_FILE,
         description="Evidence of signature, canonical JSON (RFC 8785)",
         created=evidence.signed_at,
         modified=evidence.signed_at,

@@ -40,6 +40,9 @@ AGREEMENT_SIGNED = "applicant:agreement:signed"
 AGREEMENT_SIGNED_ANEW = "applicant:agreement:signed_anew"
 AGREEMENT_DECLINED = "applicant:agreement:declined"
 AGREEMENT_RENDERED = "portal:agreement:rendered"
+AGREEMENT_COUNTERSIGNED = "portal:agreement:countersigned"
+SEAL_CERTIFICATE_RECORDED = "portal:seal_certificate:recorded"
+SEAL_KEY_ROTATED = "operator:seal_key:rotated"
 REQUEST_APPROVED = "approver:request:approved"
 REQUEST_RETURNED = "approver:request:returned"
 REQUEST_REJECTED = "approver:request:rejected"
@@ -84,7 +87,10 @@ KINDS: dict[str, Fields] = {
         "grant agreement text_number text_sha256 values_sha256 evidence_sha256", "typed_name"
     ),
     AGREEMENT_DECLINED: _fields("from to text_number text_sha256 why", "reason"),
-    AGREEMENT_RENDERED: _fields("sha256 size"),
+    AGREEMENT_RENDERED: _fields("sha256 size level certificate_sha256"),
+    AGREEMENT_COUNTERSIGNED: _fields("sha256 size level certificate_sha256"),
+    SEAL_CERTIFICATE_RECORDED: _fields("serial valid_from valid_until"),
+    SEAL_KEY_ROTATED: _fields("serial valid_from valid_until previous_sha256"),
     REQUEST_APPROVED: _fields("from to agreement", "reason private_note"),
     REQUEST_RETURNED: _fields("from to agreement", "reason private_note"),
     REQUEST_REJECTED: _fields("from to agreement", "reason private_note"),

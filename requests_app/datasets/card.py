@@ -14,7 +14,6 @@ from requests_app.datasets.shapes import fill
 from requests_app.errors import Invalid
 
 _KEY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _URL = re.compile(r"https://\S+")
@@ -29,7 +28,6 @@ class ClipClass:
     name: str
     count: int
     is_emotion: bool
-    colour: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +202,6 @@ def _sums(card: Card) -> Iterable[str]:
 
 def _misspelt(card: Card) -> Iterable[str]:
     key = (_KEY, "small letters, digits and single hyphens")
-    colour = (_COLOUR, "a colour such as “#1f6feb”")
     checks: list[tuple[str, str, tuple[re.Pattern[str], str]]] = [
         ("slug", card.slug, key),
         ("daa", card.daa, key),
@@ -213,7 +210,6 @@ def _misspelt(card: Card) -> Iterable[str]:
         ("citation.url", card.citation.url, (_URL, "an https address")),
         ("contact.email", card.contact.email, (_EMAIL, "an e-mail address")),
         *(("classes.key", c.key, key) for c in card.classes),
-        *(("classes.colour", c.colour, colour) for c in card.classes if c.colour is not None),
         *(("compliance.id", s.id, key) for s in card.compliance),
     ]
     for field, value, (pattern, wanted) in checks:

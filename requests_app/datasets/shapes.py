@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import types
 from collections.abc import Mapping
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 Shape = TypeVar("Shape")
 
@@ -16,7 +15,7 @@ _SKIP = object()
 def fill(shape: type[Shape], table: Mapping[str, Any], faults: list[str]) -> Shape | None:
     """Build the dataclass ``shape`` from ``table``.
 
-    Understands ``str``, ``int``, ``bool``, ``X | None``, ``tuple[X, ...]`` and nested dataclasses.
+    Understands ``str``, ``int``, ``bool``, ``tuple[X, ...]`` and nested dataclasses.
     Each fault (missing, unknown, of another type, empty) is appended to ``faults`` as a sentence;
     returns None when there was one.
     """
@@ -27,27 +26,23 @@ def fill(shape: type[Shape], table: Mapping[str, Any], faults: list[str]) -> Sha
 
 def _fill(shape: type[Any], table: Mapping[str, Any], where: str, faults: list[str]) -> Any:
     hints = get_type_hints(shape)
-    fields = {f.name: f for f in dataclasses.fields(shape)}
+    fields = [field.name for field in dataclasses.fields(shape)]
     faults.extend(
         f"“{where}{key}” is not a field of the card; remove it or correct it."
         for key in table
         if key not in fields
     )
     values: dict[str, Any] = {}
-    for name, field in fields.items():
+    for name in fields:
         if name in table:
             values[name] = _value(hints[name], table[name], f"{where}{name}", faults)
-        elif field.default is dataclasses.MISSING:
+        else:
             faults.append(f"“{where}{name}” is missing.")
             values[name] = _SKIP
     return _SKIP if _SKIP in values.values() else shape(**values)
 
 
 def _value(hint: Any, value: Any, where: str, faults: list[str]) -> Any:
-    if get_origin(hint) in (Union, types.UnionType):
-        if value is None:
-            return None
-        hint = next(arg for arg in get_args(hint) if arg is not type(None))
     if get_origin(hint) is tuple:
         return _values(get_args(hint)[0], value, where, faults)
     if dataclasses.is_dataclass(hint):

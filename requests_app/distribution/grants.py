@@ -1,5 +1,6 @@
 """Creating and revoking grants."""
 
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
@@ -9,10 +10,13 @@ from requests_app import conf, queue
 from requests_app.agreements.models import Agreement
 from requests_app.audit import kinds, log
 from requests_app.distribution.models import Grant, GrantState
-from requests_app.errors import Conflict, Invalid, NotFound, Refused
+from requests_app.errors import Conflict, NotFound, Refused
 from requests_app.identity.models import User
+from requests_app.requests import reasons
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.permissions import may_decide
+
+NO_REASON: Final = "Give a reason: the holder reads it."
 
 
 @transaction.atomic
@@ -20,7 +24,8 @@ def create_grant(*, agreement: Agreement, by: log.Audited) -> Grant:
     """Give the agreement's applicant the right to fetch its dataset, from now for the set term.
 
     Belongs into the transaction that approves the request, whose row the caller has locked. Writes
-    one entry and queues the first download link. Raises Conflict when the agreement has a grant.
+    one entry, queues the first download link and the countersignature. Raises Conflict when the
+    agreement has a grant.
     """
     if Grant.objects.filter(agreement=agreement).exists():
         raise Conflict("There is a grant for this agreement already.")
@@ -43,6 +48,7 @@ def create_grant(*, agreement: Agreement, by: log.Audited) -> Grant:
         ends_at=grant.ends_at.isoformat(),
     )
     queue.enqueue("distribution.issue_link", grant_id=str(grant.pk))
+    queue.enqueue("distribution.countersign", grant_id=str(grant.pk))
     return grant
 
 
@@ -53,15 +59,14 @@ def revoke_grant(*, grant_id: UUID | str, by: User, reason: str) -> Grant:
     Raises NotFound; Refused unless `by` may decide about the grant's request; Invalid without a
     reason; Conflict when the grant is not active any more.
     """
+    reason = reasons.clean(reason, required=NO_REASON)
     grant = lock_grant(grant_id)
     if not may_decide(by, grant.access_request):
         raise Refused("Only approvers of this dataset may revoke a grant for it.")
-    if not reason.strip():
-        raise Invalid("Say why the grant is revoked.", {"reason": ["Please give a reason."]})
     now = timezone.now()
     if (state := grant.state(now)) is not GrantState.ACTIVE:
         raise Conflict(f"This grant is {state} already, so there is nothing to revoke.")
-    grant.revoked_at, grant.revoked_reason = now, reason.strip()
+    grant.revoked_at, grant.revoked_reason = now, reason
     grant.save(update_fields=["revoked_at", "revoked_reason"])
     log.record(kinds.GRANT_REVOKED, by=by, on=grant, reason=grant.revoked_reason)
     return grant

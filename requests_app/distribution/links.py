@@ -12,31 +12,24 @@ from django.utils import timezone
 from requests_app import conf
 from requests_app.audit import kinds, log
 from requests_app.distribution.access import SENTENCES, Verdict, grants_in_force, in_force, standing
-from requests_app.distribution.grants import lock_grant
+from requests_app.distribution.grants import NO_REASON, lock_grant
 from requests_app.distribution.models import DownloadLink, Grant
 from requests_app.distribution.tokens import digest, new_secret, write_token
 from requests_app.errors import Conflict, NotFound, Refused
 from requests_app.identity.models import User
 from requests_app.notifications import messages
+from requests_app.requests import reasons
 from requests_app.requests.permissions import may_decide
 
 DAY: Final = timedelta(days=1)
 
 
 @transaction.atomic
-def issue_link(*, grant_id: UUID | str, by: log.Audited) -> DownloadLink:
-    """Give a grant a further link and e-mail it to its holder. Writes one entry.
-
-    Raises NotFound, or Conflict when nothing may be fetched under the grant any more.
-    """
-    return _issue(_lock_in_force(grant_id), kinds.LINK_ISSUED, by)
-
-
-@transaction.atomic
 def ensure_link(*, grant_id: UUID | str) -> DownloadLink | None:
-    """Issue the first link of a grant; safe to run any number of times, also at once.
+    """Issue the first link of a grant and e-mail it; safe to run any number of times, also at once.
 
-    Returns None when the grant had a link before or is not in force.
+    Writes one entry. Returns None when the grant had a link before or is not in force; raises
+    NotFound for an unknown grant.
     """
     grant = lock_grant(grant_id)
     if grant.links.exists() or not in_force(grant, timezone.now()):
@@ -54,7 +47,11 @@ def renew_link(*, grant_id: UUID | str, by: User) -> DownloadLink:
     grant = lock_grant(grant_id)
     if grant.applicant_id != by.pk or not by.is_active:
         raise NotFound("There is no such grant among yours.")
-    _refuse_idle(grant)
+    found = standing(grant, timezone.now())
+    if found is Verdict.GRANT_SUSPENDED:
+        raise Conflict(SENTENCES[found])
+    if found is not Verdict.ALLOWED:
+        raise Conflict("This grant is not active any more, so there can be no new link for it.")
     limit = conf.links_per_day()
     if grant.links.filter(created_at__gt=timezone.now() - DAY).count() >= limit:
         raise Refused(
@@ -68,9 +65,10 @@ def renew_link(*, grant_id: UUID | str, by: User) -> DownloadLink:
 def revoke_link(*, link_id: UUID | str, by: User, reason: str) -> DownloadLink:
     """Close one link at once; the grant stays. Writes one entry.
 
-    Raises NotFound, Refused unless `by` may decide about the grant's request, and Conflict when
-    the link is closed already.
+    Raises NotFound; Refused unless `by` may decide about the grant's request; Invalid without a
+    reason; Conflict when the link is closed already.
     """
+    reason = reasons.clean(reason, required=NO_REASON)
     link = (
         DownloadLink.objects.select_for_update(of=("self",))
         .select_related("grant__access_request__dataset")
@@ -82,7 +80,7 @@ def revoke_link(*, link_id: UUID | str, by: User, reason: str) -> DownloadLink:
     if not may_decide(by, link.grant.access_request):
         raise Refused("Only approvers of this dataset may revoke a link to it.")
     now = timezone.now()
-    if link.revoked_at is not None or link.expires_at <= now:
+    if not link.is_open(now):
         raise Conflict("This link is closed already.")
     link.revoked_at = now
     link.save(update_fields=["revoked_at"])
@@ -93,20 +91,6 @@ def revoke_link(*, link_id: UUID | str, by: User, reason: str) -> DownloadLink:
 def grants_without_link() -> QuerySet[Grant]:
     """The grants in force that never had a link: their task was lost, and the sweep queues it."""
     return grants_in_force(timezone.now()).filter(links__isnull=True)
-
-
-def _lock_in_force(grant_id: UUID | str) -> Grant:
-    grant = lock_grant(grant_id)
-    _refuse_idle(grant)
-    return grant
-
-
-def _refuse_idle(grant: Grant) -> None:
-    found = standing(grant, timezone.now())
-    if found is Verdict.GRANT_SUSPENDED:
-        raise Conflict(SENTENCES[found])
-    if found is not Verdict.ALLOWED:
-        raise Conflict("This grant is not active any more, so there can be no new link for it.")
 
 
 def _issue(grant: Grant, kind: str, by: log.Audited) -> DownloadLink:

@@ -157,6 +157,11 @@ class DownloadLink(models.Model):
     def __str__(self) -> str:
         return f"Link of {self.created_at:%Y-%m-%d} for {self.grant}"
 
+    def is_open(self, now: datetime) -> bool:
+        """Whether the link itself is neither revoked nor expired; its grant is another question."""
+        revoked = self.revoked_at is not None and self.revoked_at <= now
+        return not revoked and now < self.expires_at
+
     @property
     def audit_ref(self) -> str:
         return f"link:{self.pk}"

@@ -2,10 +2,16 @@
 
 from celery import shared_task
 
-from requests_app.distribution import links
+from requests_app.distribution import countersigning, links
 
 
 @shared_task(name="distribution.issue_link")
 def issue_link(grant_id: str) -> None:
     """Send the first link of a grant."""
     links.ensure_link(grant_id=grant_id)
+
+
+@shared_task(name="distribution.countersign")
+def countersign(grant_id: str) -> None:
+    """Countersign the agreement of a grant."""
+    countersigning.countersign(grant_id=grant_id)

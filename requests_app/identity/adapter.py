@@ -136,8 +136,8 @@ class AccountAdapter(DefaultAccountAdapter):
                 # Opening an account hashes a password and leaves an entry. So does this, or it
                 # would be told apart by how soon the answer comes.
                 make_password(to)
-                applicants.record_repeated(to)
-                messages.account_exists(to=to)
+                holder = applicants.record_repeated(to)
+                messages.account_exists(to=to, signs_in_as=holder.email if holder else to)
             case "unknown_account":
                 messages.unknown_account(to=to)
             case "password_reset_code":

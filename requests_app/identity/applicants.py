@@ -72,11 +72,15 @@ def record_created(user: User, *, by: log.Audited) -> None:
     _record_address(kinds.ACCOUNT_CREATED, user.email, user, by)
 
 
-def record_repeated(email: str) -> None:
-    """The entry that somebody tried to sign up with a mailbox that has an account."""
+def record_repeated(email: str) -> User | None:
+    """The entry that somebody tried to sign up with a mailbox that has an account.
+
+    Returns the account; None, and no entry, where there is none.
+    """
     holder = account_with(email)
     if holder is not None:
         _record_address(kinds.SIGN_UP_REPEATED, email, holder, log.ANYONE)
+    return holder
 
 
 def record_verified(email: str, user: User, *, by: log.Audited) -> None:

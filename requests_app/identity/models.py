@@ -3,9 +3,10 @@
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 
+from requests_app.audit import kinds, log
 from requests_app.identity.addresses import parse
 
 
@@ -18,8 +19,13 @@ class UserManager(BaseUserManager["User"]):
         user.save()
         return user
 
+    @transaction.atomic
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+        """What `manage.py createsuperuser` calls; one entry, for nobody gets power unrecorded."""
+        user = self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+        after = ["is_active", "is_staff", "is_superuser"]
+        log.record(kinds.ROLES_CHANGED, by=log.OPERATOR, on=user, before=[], after=after)
+        return user
 
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email__iexact=username)

@@ -73,18 +73,6 @@ class Rules(Protocol):
         ...
 
 
-class NoRules:
-    """An empty table."""
-
-    def at(self, domains: Sequence[str]) -> Sequence[Rule]:  # noqa: ARG002 - the protocol's argument
-        """No rule."""
-        return ()
-
-    def institution_below(self, domain: str) -> Rule | None:  # noqa: ARG002 - the protocol's argument
-        """No rule."""
-        return None
-
-
 @dataclass(frozen=True)
 class Verdict:
     """The outcome and why.

@@ -10,9 +10,6 @@ from requests_app.distribution.models import Grant
 from requests_app.errors import NotFound
 from requests_app.identity.models import User
 from requests_app.notifications import messages
-from requests_app.requests import reasons
-
-NO_REASON = "Give a reason: the holder reads it."
 
 
 @transaction.atomic
@@ -25,7 +22,6 @@ def revoke_grant(
     Raises Refused unless `by` may decide about the request, Conflict when the grant is over,
     Invalid without a reason. Effects, all or none: the grant's end, one entry, an e-mail.
     """
-    reason = reasons.clean(reason, required=NO_REASON)
     if not Grant.objects.filter(pk=grant_id, access_request__pk=access_request_id).exists():
         raise NotFound("There is no such grant under this request.")
     grant = grants.revoke_grant(grant_id=grant_id, by=by, reason=reason)
@@ -35,7 +31,7 @@ def revoke_grant(
         full_name=access_request.legal_name,
         dataset_title=grant.dataset.title,
         research_title=str(access_request),
-        reason=reason,
+        reason=grant.revoked_reason,
         path=reverse("request_detail", args=[access_request.pk]),
         trail=access_request.audit_trail,
     )

@@ -240,7 +240,7 @@ class Migration(migrations.Migration):
                 ('trail', models.CharField(blank=True, help_text='What the audit log files it under.', max_length=100)),
                 ('payload', models.BinaryField(blank=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('claimed_at', models.DateTimeField(blank=True, null=True)),
+                ('not_before', models.DateTimeField(default=django.utils.timezone.now, help_text='A worker has it until then, or it failed and may be tried again from then on.')),
                 ('sent_at', models.DateTimeField(blank=True, null=True)),
                 ('attempts', models.PositiveIntegerField(default=0)),
                 ('last_error', models.CharField(blank=True, max_length=500)),

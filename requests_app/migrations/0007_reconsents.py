@@ -27,7 +27,7 @@ def release(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("requests_app", "0003_groups"),
+        ("requests_app", "0004_seals"),
     ]
 
     operations = [

@@ -3,7 +3,7 @@
 import logging
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from requests_app import conf
@@ -13,21 +13,22 @@ from requests_app.notifications.outbox import as_email
 
 logger = logging.getLogger(__name__)
 
+LONGEST_PAUSE = 10  # doublings of the lease
+
 
 def waiting() -> QuerySet[Message]:
     """Returns the messages not sent and not being sent by a living worker, oldest first."""
-    stale = timezone.now() - conf.message_lease()
-    return Message.objects.filter(
-        Q(claimed_at__isnull=True) | Q(claimed_at__lt=stale), sent_at__isnull=True
-    ).order_by("created_at")
+    return Message.objects.filter(sent_at__isnull=True, not_before__lte=timezone.now()).order_by(
+        "created_at"
+    )
 
 
 def deliver(*, message_id: str) -> bool:
     """Sends one message and erases its content; returns whether this call sent it.
 
     A worker claims the row first, so two never send at once; a claim lapses after the lease, so a
-    killed worker's message is sent by the next sweep. A mail server's refusal is kept on the row
-    and the message waits for the sweep.
+    killed worker's message is sent by the next sweep. A mail server's refusal is kept on the row,
+    and the sweep tries again after a pause that doubles with every attempt, up to 17 hours.
     """
     message = _claim(message_id)
     if message is None:
@@ -59,7 +60,8 @@ def _claim(message_id: str) -> Message | None:
     with transaction.atomic():
         message = waiting().select_for_update().filter(pk=message_id).first()
         if message is not None:
-            message.claimed_at = timezone.now()
+            pause = conf.message_lease() * 2 ** min(message.attempts, LONGEST_PAUSE)
+            message.not_before = timezone.now() + pause
             message.attempts += 1
-            message.save(update_fields=["claimed_at", "attempts"])
+            message.save(update_fields=["not_before", "attempts"])
     return message

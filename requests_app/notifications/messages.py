@@ -42,9 +42,14 @@ def verification_code(*, to: str, code: str, valid_for: timedelta, signup: bool)
     return post(name="verification_code", to=to, context=context)
 
 
-def account_exists(*, to: str) -> Message:
-    """To a mailbox that has an account, when somebody tries to sign up with it again."""
-    return post(name="account_exists", to=to, context={"email": to})
+def account_exists(*, to: str, signs_in_as: str) -> Message:
+    """To a mailbox that has an account, when somebody tries to sign up with it again.
+
+    `signs_in_as` is the account's spelling of the address: without it, the owner of a mailbox for
+    which somebody else signed up with a plus-tag could not set a password of their own.
+    """
+    context = {"email": to, "signs_in_as": signs_in_as}
+    return post(name="account_exists", to=to, context=context)
 
 
 def unknown_account(*, to: str) -> Message:
@@ -182,6 +187,22 @@ def agreement_signed(
         "to_be_decided": to_be_decided,
     }
     return post(name="agreement_signed", to=to, context=context, attachments=[pdf], trail=trail)
+
+
+def agreement_countersigned(
+    *,
+    to: str,
+    full_name: str,
+    dataset_title: str,
+    number: str,
+    pdf: Attachment,
+    trail: str,
+) -> Message:
+    """To whoever signed: the copy of the agreement `number` that the lab has countersigned."""
+    context = {"full_name": full_name, "dataset_title": dataset_title, "number": number}
+    return post(
+        name="agreement_countersigned", to=to, context=context, attachments=[pdf], trail=trail
+    )
 
 
 def request_submitted(

@@ -19,7 +19,10 @@ class Message(models.Model):
     )
     payload = models.BinaryField(blank=True)
     created_at = models.DateTimeField(default=timezone.now)
-    claimed_at = models.DateTimeField(null=True, blank=True)
+    not_before = models.DateTimeField(
+        default=timezone.now,
+        help_text="A worker has it until then, or it failed and may be tried again from then on.",
+    )
     sent_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveIntegerField(default=0)
     last_error = models.CharField(max_length=500, blank=True)

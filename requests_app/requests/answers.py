@@ -29,9 +29,7 @@ TEXTS = ("purpose", "funding", "ethics_reason", "data_protection_plan")
 ANSWERS = (*LINES, *TEXTS, "is_student", "country", "ethics", "statements")
 
 PEOPLE_LIMIT = 50
-LINES_LIMIT = (
-    1000  # in one text: each costs a line of the agreement, which is made while others wait
-)
+LINES_LIMIT = 1000  # in one text: each is laid out by itself when the agreement is made
 PERSON_FIELDS = ("name", "email", "role")
 
 # Marks that reorder the characters after them: a text could read differently from its words.
@@ -106,6 +104,11 @@ def clean_text(value: str, most: int = LONG_TEXT) -> str:
                 f"Remove the invisible character U+{ord(char):04X}; it is often pasted by accident."
             )
     return _within(unicodedata.normalize("NFC", text).strip(), most)
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of the text can be seen: it is empty, or blanks and formatting throughout."""
+    return all(unicodedata.category(char)[0] in "CZ" for char in text)
 
 
 def _clean_one(name: str, value: Any, statements: Collection[str]) -> Any:

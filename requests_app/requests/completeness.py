@@ -1,7 +1,7 @@
 """What a request still lacks before it may be signed."""
 
 from requests_app.errors import Invalid
-from requests_app.requests.answers import person_key
+from requests_app.requests.answers import is_blank, person_key
 from requests_app.requests.models import AccessRequest
 
 REQUIRED: dict[str, str] = {
@@ -26,9 +26,9 @@ def missing(access_request: AccessRequest) -> dict[str, list[str]]:
     gaps = {
         name: [sentence]
         for name, sentence in REQUIRED.items()
-        if not str(getattr(access_request, name)).strip()
+        if is_blank(str(getattr(access_request, name)))
     }
-    if access_request.is_student and not access_request.supervisor.strip():
+    if access_request.is_student and is_blank(access_request.supervisor):
         gaps["supervisor"] = ["Name the person who supervises you."]
     gaps |= _missing_ethics(access_request)
     if unticked := set(statement_ids(access_request)) - set(access_request.statements):
@@ -43,11 +43,11 @@ def missing(access_request: AccessRequest) -> dict[str, list[str]]:
 def _missing_ethics(access_request: AccessRequest) -> dict[str, list[str]]:
     gaps = {}
     if access_request.ethics == AccessRequest.Ethics.APPROVED:
-        if not access_request.ethics_reference.strip():
+        if is_blank(access_request.ethics_reference):
             gaps["ethics_reference"] = ["Give the reference number of the approval."]
         if access_request.ethics_document is None:
             gaps["ethics_document"] = ["Upload the approval as a PDF."]
-    elif access_request.ethics and not access_request.ethics_reason.strip():
+    elif access_request.ethics and is_blank(access_request.ethics_reason):
         gaps["ethics_reason"] = ["Say why no ethics approval is needed."]
     return gaps
 

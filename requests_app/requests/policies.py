@@ -7,8 +7,3 @@ from requests_app.requests.states import TRANSITIONS, State, Verb
 def allows(access_request: AccessRequest, verb: Verb) -> bool:
     """Whether the request's state has a way out by `verb`."""
     return State(access_request.state) in TRANSITIONS[verb]
-
-
-def allowed_verbs(access_request: AccessRequest) -> list[Verb]:
-    """Returns the verbs the state allows, in the table's order."""
-    return [verb for verb in TRANSITIONS if allows(access_request, verb)]

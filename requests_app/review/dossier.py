@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 
 from requests_app.agreements.models import Agreement, AgreementDocument
-from requests_app.distribution.models import Grant, GrantState
+from requests_app.distribution.models import Grant
 from requests_app.errors import NotFound
 from requests_app.identity.models import User
 from requests_app.identity.panel import judge_all
@@ -56,10 +56,6 @@ class Dossier:
     def email_changed(self) -> bool:
         """Whether the applicant has moved to another address since signing."""
         return self.access_request.applicant.email != self.access_request.email
-
-    @property
-    def active_grants(self) -> list[Grant]:
-        return [grant for grant in self.grants if grant.state() is GrantState.ACTIVE]
 
 
 def visible(*, access_request_id: object, to: User) -> AccessRequest:
@@ -119,12 +115,12 @@ def dossier(access_request: AccessRequest, *, reader: User) -> Dossier:
         access_request=access_request,
         agreement=agreement,
         answers=agreement.values,
-        document=AgreementDocument.objects.defer("content").filter(agreement=agreement).first(),
+        document=agreement.document,
         ethics_document=signed_ethics_document(agreement),
         people=_people(named, theirs),
         earlier_agreements=list(earlier.annotate(is_rendered=rendered)),
         decisions=list(access_request.decisions.select_related("by", "agreement")),
-        grants=list(access_request.grants.all()),
+        grants=list(access_request.grants.prefetch_related("links")),
         others=list(others.exclude(pk=access_request.pk).select_related("dataset")),
         verdict_now=own,
     )

@@ -14,6 +14,8 @@ from requests_app.web.applicants import ApplicantRequest, own_request_page
 def request_agreement(request: ApplicantRequest, access_request: AccessRequest) -> HttpResponse:
     """Sends the signed agreement as a PDF: the latest, or the one that `?number=` names.
 
+    Once the lab has countersigned, the countersigned copy is sent.
+
     202 with a sentence while the PDF is being made.
     """
     agreements = access_request.agreements.defer("values", "evidence")
@@ -22,7 +24,7 @@ def request_agreement(request: ApplicantRequest, access_request: AccessRequest) 
     agreement = agreements.first()
     if agreement is None:
         raise NotFound("No agreement has been signed under this request yet.")
-    document = AgreementDocument.objects.filter(agreement=agreement).first()
+    document = AgreementDocument.objects.filter(agreement=agreement).last()
     if document is None:
         return _not_ready(request, agreement)
     return _pdf(bytes(document.content), f"{agreement.number}.pdf")

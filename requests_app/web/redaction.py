@@ -4,13 +4,14 @@ import logging
 import re
 from typing import Any, Final
 
-_BELOW_LINK: Final = re.compile(r"(/d/)[^/\s?#'\"]+")
+# Below /d/ (a blank may have been pasted in before it), or anything that has the shape of a token.
+_BELOW_LINK: Final = re.compile(r"(/d/\s*)[^/\s?#'\"]+|[\w-]{22}\.[\w-]{43}\.[\w-]{43}", re.ASCII)
 LOGGERS: Final = ("django.request", "django.server", "gunicorn.error", "gunicorn.access")
 
 
 def redact(text: str) -> str:
     """The text with every token of a link's address replaced by `…`."""
-    return _BELOW_LINK.sub(r"\1…", text)
+    return _BELOW_LINK.sub(lambda found: f"{found[1] or ''}…", text)
 
 
 class RedactTokens(logging.Filter):

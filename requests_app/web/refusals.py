@@ -3,9 +3,11 @@
 import logging
 from http import HTTPStatus
 
+from django.core.cache import cache
 from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from redis.exceptions import RedisError
 
 from requests_app.audit import kinds, log, origin
 from requests_app.distribution.access import Access
@@ -13,6 +15,8 @@ from requests_app.distribution.models import DownloadLink
 from requests_app.web.serving import private
 
 logger = logging.getLogger(__name__)
+
+EVERY_SECONDS = 60
 
 HEADINGS = {
     HTTPStatus.FORBIDDEN: "This link does not open any more",
@@ -25,7 +29,8 @@ class RefusedLink(HttpResponse):
     """A refusal that is entered into the audit log once it has been sent.
 
     A refusal hands nothing out, so nothing waits for its entry: the answer for a link we know then
-    takes as long as the one for a link we do not know.
+    takes as long as the one for a link we do not know. One entry a minute stands for all refusals
+    of a link for one reason, or its holder could fill the log that nobody may shorten.
     """
 
     link: DownloadLink | None = None
@@ -36,9 +41,15 @@ class RefusedLink(HttpResponse):
     def close(self) -> None:
         """Write the entry, then let go of the request."""
         link, self.link = self.link, None
-        if link is not None:
+        if link is not None and self._is_news(link):
             self._record(link)
         super().close()
+
+    def _is_news(self, link: DownloadLink) -> bool:
+        try:
+            return cache.add(f"refused:{link.pk}:{self.why}", "1", EVERY_SECONDS)
+        except RedisError:
+            return True
 
     def _record(self, link: DownloadLink) -> None:
         try:

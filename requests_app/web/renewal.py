@@ -11,6 +11,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from requests_app.distribution import links
@@ -19,6 +20,7 @@ from requests_app.distribution.models import Grant
 from requests_app.errors import Conflict, NotFound, Refused
 
 
+@never_cache
 @login_required
 @require_http_methods(["GET", "POST"])
 def renew(request: HttpRequest, grant_id: UUID) -> HttpResponse:
@@ -36,6 +38,7 @@ def renew(request: HttpRequest, grant_id: UUID) -> HttpResponse:
             "grant": grant,
             "in_force": found is Verdict.ALLOWED,
             "suspended": found is Verdict.GRANT_SUSPENDED,
+            "is_synthetic": grant.dataset.releases.filter(is_synthetic=True).exists(),
         }
         return render(request, "web/download_renew.html", context)
     try:

@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
+from requests_app.agreements.models import without_content
 from requests_app.datasets.models import Dataset
 from requests_app.distribution.models import Grant, GrantState
 from requests_app.distribution.reconsents import due_at, unmet_campaign
@@ -58,8 +59,8 @@ def request_detail(request: ApplicantRequest, access_request: AccessRequest) -> 
     """Shows where the request stands, what comes next, and what happened so far."""
     grants = list(_grants(access_request))
     active = any(grant.state() is GrantState.ACTIVE for grant in grants)
-    agreements = access_request.agreements.select_related("document").defer(
-        "values", "evidence", "document__content"
+    agreements = access_request.agreements.defer("values", "evidence").prefetch_related(
+        without_content()
     )
     context = {
         "access_request": access_request,
@@ -191,7 +192,7 @@ def _grants(access_request: AccessRequest) -> QuerySet[Grant]:
 
 
 def _dataset(request: ApplicantRequest) -> Dataset:
-    slug = request.POST.get("dataset") or request.GET.get("dataset")
+    slug = (request.POST.get("dataset") or request.GET.get("dataset") or "").replace("\0", "?")
     offered = Dataset.objects.order_by("pk")
     dataset = (offered.filter(slug=slug) if slug else offered).first()
     if dataset is None:

@@ -21,7 +21,8 @@ TOLD: Final[dict[str, tuple[str, str]]] = {
     kinds.AGREEMENT_SIGNED: ("You signed the Data Access Agreement and submitted the request", ""),
     kinds.AGREEMENT_SIGNED_ANEW: ("You signed the new version of the agreement", "good"),
     kinds.AGREEMENT_DECLINED: ("You declined the Data Access Agreement", ""),
-    kinds.AGREEMENT_RENDERED: ("The signed agreement was made into a PDF", ""),
+    kinds.AGREEMENT_RENDERED: ("The signed agreement was made into a PDF and sealed", ""),
+    kinds.AGREEMENT_COUNTERSIGNED: ("The lab countersigned the agreement", "good"),
     kinds.REQUEST_APPROVED: ("A maintainer approved the request", "good"),
     kinds.REQUEST_RETURNED: ("A maintainer returned the request for changes", "warn"),
     kinds.REQUEST_REJECTED: ("A maintainer rejected the request", "bad"),
@@ -84,7 +85,7 @@ def _told(entries: Iterable[Entry]) -> Iterator[Event]:
             yield Event(each[0].at, words + often, tone)
             continue
         for entry in each:
-            reason = next((str(item.value) for item in entry.reasons), "")  # type: ignore[attr-defined]
+            reason = next((str(item.value) for item in entry.reasons), "")  # type: ignore[attr-defined]  # Prefetch
             yield Event(entry.at, words, tone, reason)
 
 

@@ -13,6 +13,7 @@ from requests_app.web import (
     requests,
     signing,
     signing_anew,
+    verification,
 )
 
 urlpatterns = [
@@ -33,6 +34,11 @@ urlpatterns = [
                 path("urls.txt", downloads.urls, name="release_urls"),
             ]
         ),
+    ),
+    path("verify/", verification.verify, name="verify"),
+    path("verify/certificates.pem", verification.certificates_file, name="certificates"),
+    re_path(
+        r"^verify/(?P<number>[A-Z0-9][A-Z0-9-]{2,59})$", verification.verify, name="verify_number"
     ),
     path("requests/", requests.request_list, name="request_list"),
     path("requests/new/", requests.request_new, name="request_new"),

@@ -1,20 +1,25 @@
 import hashlib
 import io
+import json
 import threading
 import uuid
 
 import pytest
 from django.core import mail
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, OperationalError, connections, transaction
+from pyhanko.pdf_utils.reader import PdfFileReader
 from pypdf import PdfReader
 
-from requests_app.agreements import documents
-from requests_app.agreements.documents import render_document, waiting
+from requests_app.agreements import certificates, documents, sealing_keys
+from requests_app.agreements.documents import countersign_document, render_document, waiting
 from requests_app.agreements.models import Agreement, AgreementDocument
+from requests_app.agreements.seal import Level, Seal
 from requests_app.agreements.signing import sign
+from requests_app.agreements.trust import Trust
+from requests_app.agreements.verification import Finding, verify
 from requests_app.audit import kinds, log
 from requests_app.audit.models import Entry
-from requests_app.errors import NotFound
+from requests_app.errors import Conflict, Misconfigured, NotFound
 from requests_app.notifications.models import Message
 from requests_app.notifications.outbox import as_email
 from requests_app.requests.models import AccessRequest
@@ -35,6 +40,7 @@ pytestmark = pytest.mark.django_db
 def quick(monkeypatch):
     """Renders in no time: what is written around the rendering is what is tested."""
     monkeypatch.setattr(documents, "render_pdf", lambda document: b"%PDF-1.7 quick")
+    monkeypatch.setattr(documents, "seal_pdf", lambda content, seal, role: content)
 
 
 def words(document: AgreementDocument) -> str:
@@ -66,7 +72,12 @@ def test_it_is_kept_with_its_digest_and_an_entry():
     entry = Entry.objects.get(kind=kinds.AGREEMENT_RENDERED)
     assert (entry.actor, entry.subject) == ("system", agreement.audit_ref)
     assert entry.trail == agreement.access_request.audit_ref
-    assert entry.details == {"sha256": digest, "size": 14}
+    assert entry.details == {
+        "sha256": digest,
+        "size": 14,
+        "level": "B-B",
+        "certificate_sha256": sealing_keys.load().sha256,
+    }
 
 
 @pytest.mark.usefixtures("quick")
@@ -85,8 +96,9 @@ def test_made_twice_it_is_made_and_sent_once():
 @pytest.mark.usefixtures("quick")
 def test_a_worker_that_comes_second_writes_nothing():
     agreement = signed_agreement()
-    ours = documents._keep(agreement, b"first")
-    theirs = documents._keep(agreement, b"second")
+    seal = Seal(sealing_keys.load(), Level.B_B)
+    ours = documents._keep(agreement, documents.Kind.SEALED, b"first", seal)
+    theirs = documents._keep(agreement, documents.Kind.SEALED, b"second", seal)
     assert theirs == ours
     assert bytes(theirs.content) == b"first"
     assert Message.objects.count() == 1
@@ -102,6 +114,7 @@ def test_two_workers_at_once_make_one_document(tmp_path, monkeypatch):
         return b"%PDF-1.7 quick"
 
     monkeypatch.setattr(documents, "render_pdf", render)
+    monkeypatch.setattr(documents, "seal_pdf", lambda content, seal, role: content)
     agreement = signed_agreement()
     made = []
 
@@ -210,3 +223,75 @@ def test_from_signature_to_mailbox(django_capture_on_commit_callbacks):
     pdf = PdfReader(io.BytesIO(email.attachments[0][1]))
     assert round(pdf.pages[0].mediabox.width) == 612
     assert "陈伟" in pdf.pages[0].extract_text()
+
+
+def test_what_is_stored_is_the_sealed_document_and_its_evidence_names_the_seal():
+    agreement = signed_agreement()
+    document = render_document(agreement_id=agreement.pk)
+    key = sealing_keys.load()
+    assert (document.kind, document.level) == ("sealed", "B-B")
+    assert document.certificate.sha256 == key.sha256
+    [seal] = PdfFileReader(io.BytesIO(document.content)).embedded_signatures
+    assert seal.field_name == "PortalSeal"
+    embedded = json.loads(PdfReader(io.BytesIO(document.content)).attachments["evidence.json"][0])
+    assert embedded["seal"]["certificate_sha256"] == key.sha256
+    assert embedded["seal"]["verify_url"].endswith(f"/verify/{agreement.number}")
+    rest = {k: v for k, v in embedded.items() if k not in {"answers", "format", "seal"}}
+    assert rest == agreement.evidence
+    assert embedded["answers"] == agreement.values
+
+
+def test_the_countersigned_document_is_kept_beside_the_sealed_one_and_sent():
+    agreement = signed_agreement()
+    first = render_document(agreement_id=agreement.pk)
+    second = countersign_document(agreement_id=agreement.pk)
+    assert countersign_document(agreement_id=agreement.pk) == second
+    assert bytes(second.content).startswith(bytes(first.content))
+    assert agreement.document == second
+    assert list(agreement.documents.all()) == [first, second]
+    entry = Entry.objects.get(kind=kinds.AGREEMENT_COUNTERSIGNED)
+    assert entry.details["sha256"] == hashlib.sha256(second.content).hexdigest()
+    [message] = Message.objects.filter(name="agreement_countersigned")
+    assert message.recipient == agreement.signer.email
+    [attachment] = as_email(message).attachments
+    assert attachment[1] == bytes(second.content)
+
+
+def test_nothing_is_countersigned_before_it_is_sealed():
+    with pytest.raises(Conflict, match="no sealed document yet"):
+        countersign_document(agreement_id=signed_agreement().pk)
+
+
+@pytest.mark.parametrize("failing", ["key", "disk"])
+def test_a_key_that_fails_and_a_full_disk_leave_nothing_but_work_for_the_sweep(
+    tmp_path, monkeypatch, failing
+):
+    agreement = signed_agreement()
+    if failing == "key":
+        monkeypatch.setattr("requests_app.conf.seal_key_file", lambda: tmp_path / "gone.pem")
+    else:
+
+        def full(*args, **kwargs):
+            raise OperationalError("database or disk is full")
+
+        monkeypatch.setattr(AgreementDocument.objects, "create", full)
+    with pytest.raises((Misconfigured, OperationalError)):
+        render_document(agreement_id=agreement.pk)
+    assert not AgreementDocument.objects.exists()
+    assert not Message.objects.exists()
+    assert not Entry.objects.filter(kind=kinds.AGREEMENT_RENDERED).exists()
+    assert list(waiting()) == [agreement]
+    monkeypatch.undo()
+    assert render_document(agreement_id=agreement.pk).size > 0
+    assert not waiting().exists()
+
+
+def test_what_was_sealed_before_a_new_key_stays_valid():
+    agreement, later = signed_agreement(), signed_agreement()
+    first = render_document(agreement_id=agreement.pk)
+    certificates.rotate(by=log.OPERATOR)
+    second = countersign_document(agreement_id=agreement.pk)
+    third = render_document(agreement_id=later.pk)
+    assert first.certificate != second.certificate == third.certificate
+    assert verify(bytes(second.content), Trust.published()).finding is Finding.GENUINE
+    assert verify(bytes(first.content), Trust.published()).finding is Finding.GENUINE

@@ -4,6 +4,7 @@ import json
 import logging
 import re
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from django.template.loader import get_template
@@ -12,6 +13,7 @@ from django.utils import timezone, translation
 from pypdf import PdfReader
 
 from requests_app.agreements import pdf
+from requests_app.agreements.evidence import embedded
 from requests_app.agreements.pdf import render_pdf
 from requests_app.agreements.texts import FOLDER
 from requests_app.audit.canonical import canonical
@@ -80,7 +82,7 @@ def test_every_page_bears_the_number_and_its_place():
 
 
 @pytest.mark.parametrize(("paper", "lines"), [("A4", 1), ("A4", 14), ("Letter", 8), ("Letter", 24)])
-def test_the_signature_stands_with_its_affirmations_and_the_certificate_has_the_last_page(
+def test_the_signature_stands_with_its_affirmations_and_the_certificate_and_seal_have_a_page_each(
     paper, lines
 ):
     pages = [
@@ -90,14 +92,14 @@ def test_the_signature_stands_with_its_affirmations_and_the_certificate_has_the_
     signature = next(text for text in pages if "Signed electronically by the Applicant" in text)
     assert "Affirmations and signature" in signature
     assert "delete all of the Data when my access ends" in " ".join(signature.split())
-    assert pages.index(signature) == len(pages) - 2
-    assert "Certificate of signing" in pages[-1]
-    assert "simple electronic signature" in pages[-1]
+    assert pages.index(signature) == len(pages) - 3
+    assert "Certificate of signing" in pages[-2]
+    assert "Seal and verification" in pages[-1]
 
 
 def test_the_certificate_shows_the_evidence():
     document = document_input()
-    page = read(document).pages[-1].extract_text()
+    page = read(document).pages[-2].extract_text()
     evidence = document.evidence
     for fact in (
         "Ada Larus",
@@ -117,7 +119,21 @@ def test_the_certificate_shows_the_evidence():
         "I will be kind to gulls.",
     ):
         assert fact in page
-    assert "seal" not in page.lower()
+
+
+@pytest.mark.parametrize(("level", "clock"), [("B-B", "own clock"), ("B-T", "authority")])
+def test_the_last_page_says_whose_seal_it_is_and_where_to_verify_it(level, clock):
+    document = document_input()
+    document = replace(document, seal=replace(document.seal, level=level))
+    page = read(document).pages[-1].extract_text()
+    text = " ".join(page.split())
+    assert f"PAdES {level} (ETSI EN 319 142-1), dated by" in text
+    assert clock in text
+    assert "The Applicant's signature is a simple electronic signature" in text
+    assert "The seal is the portal's" in text
+    for fact in (document.seal.certificate_sha256, document.seal.certificates_url):
+        assert fact in text.replace(" ", "")
+    assert document.seal.verify_url in text.replace(" ", "")
 
 
 def test_the_evidence_is_embedded_as_canonical_json():
@@ -130,7 +146,7 @@ def test_the_evidence_is_embedded_as_canonical_json():
     assert stream["/Subtype"] == "/application/json"
     assert stream["/Params"]["/ModDate"] == "D:20260131093000Z"
     content = stream.get_data()
-    assert content == canonical(document.evidence.as_json())
+    assert content == canonical(embedded(document.evidence, document.answers, document.seal))
     assert json.loads(content)["text_sha256"] == hashlib.sha256(TEXT.encode()).hexdigest()
 
 
@@ -183,7 +199,7 @@ def test_a_template_that_reaches_outside_is_an_error_and_not_a_document(monkeypa
 
 def test_another_text_than_the_one_signed_is_refused():
     document = document_input()
-    changed = pdf.AgreementDocumentInput(document.text + "\n", document.answers, document.evidence)
+    changed = replace(document, text=document.text + "\n")
     with pytest.raises(Misconfigured, match="not the one that was signed"):
         render_pdf(changed)
 

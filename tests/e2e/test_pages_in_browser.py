@@ -19,6 +19,8 @@ PUBLIC = (
     "/accounts/password/reset/",
     "/accounts/password/reset/done/",
     "/accounts/inactive/",
+    "/verify/",
+    "/verify/GULLS-DAA-2026-000001",
     "/nowhere",
 )
 OWN = (

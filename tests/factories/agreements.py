@@ -7,7 +7,7 @@ from allauth.account.models import EmailAddress
 from django.utils import timezone
 
 from requests_app.agreements.answers import clean_answers, digest, shown_digest
-from requests_app.agreements.evidence import Affirmed, Evidence
+from requests_app.agreements.evidence import Affirmed, Evidence, SealNote
 from requests_app.agreements.models import Agreement, AgreementText
 from requests_app.agreements.pdf import AgreementDocumentInput
 from requests_app.agreements.preview import preview
@@ -114,7 +114,13 @@ def document_input(
         locale="en-gb",
         paper=paper,
     )
-    return AgreementDocumentInput(text, answers, evidence)
+    seal = SealNote(
+        level="B-B",
+        certificate_sha256="c" * 64,
+        verify_url="https://portal.example/verify/GULLS-DAA-2026-000001",
+        certificates_url="https://portal.example/verify/certificates.pem",
+    )
+    return AgreementDocumentInput(text, answers, evidence, seal)
 
 
 def publish_text(dataset: Dataset, number: int = 1, body: str = TEXT) -> AgreementText:

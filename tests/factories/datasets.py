@@ -28,7 +28,7 @@ def card_table(**changes: Any) -> dict[str, Any]:
         "totals": {"emotion": 5, "no_emotion": 4, "all": 9},
         "classes": [
             {"key": "hungry", "name": "Hungry", "count": 3, "is_emotion": True},
-            {"key": "cross", "name": "Cross", "count": 2, "is_emotion": True, "colour": "#b3261e"},
+            {"key": "cross", "name": "Cross", "count": 2, "is_emotion": True},
             {"key": "no-mood", "name": "No mood", "count": 4, "is_emotion": False},
         ],
         "baselines": [{"title": "By eye", "text": "Look."}],

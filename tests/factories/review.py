@@ -1,9 +1,11 @@
 """Requests as maintainers meet them: signed, decided, granted."""
 
 from datetime import datetime, timedelta
+from io import BytesIO
 from typing import Any
 
 from django.utils import timezone
+from pypdf import PdfWriter
 
 from requests_app.agreements.answers import Answers, digest, shown_digest
 from requests_app.agreements.collecting import collect_answers
@@ -17,7 +19,15 @@ from requests_app.review.models import Decision
 from tests.factories.agreements import publish_text
 from tests.factories.requests import AccessRequestFactory, approver
 
-PDF = b"%PDF-1.7 agreement"
+
+def _a_page() -> bytes:
+    writer, saved = PdfWriter(), BytesIO()
+    writer.add_blank_page(width=595, height=842)
+    writer.write(saved)
+    return saved.getvalue()
+
+
+PDF = _a_page()
 
 
 def sign(access_request: AccessRequest, *, rendered: bool = True) -> Agreement:

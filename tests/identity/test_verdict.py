@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from requests_app.identity.addresses import registrable
 from requests_app.identity.lists import Listed
-from requests_app.identity.verdict import Cause, NoRules, Rule, RuleKind, Standing, Verdict, verdict
+from requests_app.identity.verdict import Cause, Rule, RuleKind, Standing, Verdict, verdict
 
 # What may be known of a domain, the strongest first, with the outcome it must have.
 PRECEDENCE: list[tuple[str, Standing, Cause]] = [
@@ -127,18 +127,18 @@ def test_sharing_a_registrable_domain_is_a_hint_and_no_more(known: str) -> None:
 def test_real_addresses_against_the_bundled_lists(
     address: str, standing: Standing, cause: Cause, matched: str
 ) -> None:
-    outcome = verdict(address, rules=NoRules())
+    outcome = verdict(address, rules=Table([]))
     assert (outcome.standing, outcome.cause, outcome.matched) == (standing, cause, matched)
     assert outcome.reason
 
 
 @pytest.mark.parametrize("address", ["ada@gmail.com", "ada@mailinator.com", "ada@co.uk"])
 def test_a_refused_provider_is_told_to_use_a_university_or_company_address(address: str) -> None:
-    assert "university or company" in verdict(address, rules=NoRules()).reason
+    assert "university or company" in verdict(address, rules=Table([])).reason
 
 
 def test_an_unknown_company_is_told_that_a_person_will_look() -> None:
-    reason = verdict("ada@robotics-company.com", rules=NoRules()).reason
+    reason = verdict("ada@robotics-company.com", rules=Table([])).reason
     assert reason == "Company or unknown: a person will look."
 
 
@@ -164,6 +164,6 @@ def test_a_reason_is_short_however_long_the_names_are(host: str, kind: RuleKind)
 
 @given(st.text())
 def test_a_verdict_is_never_silent_and_never_raises(text: str) -> None:
-    outcome = verdict(text, rules=NoRules(), lists=Known(frozenset()))
+    outcome = verdict(text, rules=Table([]), lists=Known(frozenset()))
     assert outcome.reason
     assert outcome.accepted == (outcome.standing is not Standing.REFUSED)

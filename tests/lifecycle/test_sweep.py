@@ -20,7 +20,13 @@ from tests.factories.review import submitted
 
 pytestmark = pytest.mark.django_db
 
-FOUND = {"agreements": 1, "links": 1, "reconsents": 0, "messages": 1}
+FOUND = {
+    "agreements": 1,
+    "countersignatures": 1,
+    "links": 1,
+    "reconsents": 0,
+    "messages": 1,
+}
 
 
 @pytest.fixture
@@ -43,7 +49,7 @@ def test_the_sweep_finds_each_kind_of_lost_work_and_does_it_once(
     with django_capture_on_commit_callbacks(execute=True):
         assert sweep.sweep() == FOUND
     done = _done()
-    assert done == (2, 1, Message.objects.count(), Message.objects.count())
+    assert done == (3, 1, Message.objects.count(), Message.objects.count())
     with django_capture_on_commit_callbacks(execute=True):
         sweep_task()
     assert _done() == done
@@ -54,7 +60,7 @@ def test_work_queued_twice_is_done_once(django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
         sweep.sweep()
         sweep.sweep()
-    assert _done() == (2, 1, Message.objects.count(), Message.objects.count())
+    assert _done() == (3, 1, Message.objects.count(), Message.objects.count())
 
 
 @pytest.mark.usefixtures("lost")
@@ -62,7 +68,10 @@ def test_the_command_says_what_it_queued(capsys):
     call_command("sweep", "--json")
     assert json.loads(capsys.readouterr().out) == FOUND
     call_command("sweep")
-    assert "1 agreements, 1 links, 0 reconsents, 1 messages" in capsys.readouterr().out
+    assert (
+        "agreements 1, countersignatures 1, links 1, reconsents 0, messages 1"
+        in capsys.readouterr().out
+    )
 
 
 def _done() -> tuple[int, int, int, int]:

@@ -76,7 +76,7 @@ class TestOutbox:
         message.refresh_from_db()
         assert "mail server is away" in message.last_error
         assert message not in delivery.waiting(), "another worker may not barge in at once"
-        message.claimed_at = timezone.now() - conf.message_lease() * 2
+        message.not_before = timezone.now()
         message.save()
         settings.EMAIL_BACKEND = working
         assert message in delivery.waiting()
@@ -85,13 +85,28 @@ class TestOutbox:
         assert (message.attempts, message.last_error) == (2, "")
 
 
+@pytest.mark.django_db
+@pytest.mark.usefixtures("templates")
+def test_a_message_that_keeps_being_refused_is_tried_ever_more_rarely(settings):
+    settings.EMAIL_BACKEND = f"{__name__}.RefusingBackend"
+    message = post()
+    pauses = []
+    for _ in range(13):
+        tried = timezone.now()
+        Message.objects.filter(pk=message.pk).update(not_before=tried)
+        delivery.deliver(message_id=str(message.pk))
+        message.refresh_from_db()
+        pauses.append(round((message.not_before - tried) / conf.message_lease()))
+    assert pauses == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 1024, 1024]
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("templates")
 def test_two_workers_send_a_message_once():
     message = post()
     mail.outbox.clear()
     assert delivery._claim(str(message.pk)) is None, "sent on commit already"
-    Message.objects.filter(pk=message.pk).update(sent_at=None, claimed_at=None)
+    Message.objects.filter(pk=message.pk).update(sent_at=None, not_before=timezone.now())
     start = threading.Barrier(2)
     claims = []
 

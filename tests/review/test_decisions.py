@@ -107,7 +107,7 @@ def test_only_approval_grants(verb):
 
 
 @every_verb
-@pytest.mark.parametrize("reason", ["", "  \r\n ", "x" * 4001, "a\x00b"])
+@pytest.mark.parametrize("reason", ["", "  \r\n ", "\u200b\u00a0", "x" * 4001, "a\x00b"])
 def test_a_reason_is_required_and_must_be_text(verb, reason):
     access_request = submitted()
     with pytest.raises(Invalid) as raised:

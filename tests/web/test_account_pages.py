@@ -62,6 +62,13 @@ def test_applicant_can_open(client: Client, path: str, title: str) -> None:
     assert heading(client.get(path)) == title
 
 
+@pytest.mark.parametrize("path", ["/", "/accounts/email/", "/accounts/password/change/"])
+def test_nobody_keeps_a_copy_of_the_page_of_somebody_signed_in(client: Client, path: str) -> None:
+    client.force_login(ApplicantFactory())
+    assert client.get(path).headers["Cache-Control"] == "private, no-store"
+    assert "Cache-Control" not in Client().get("/").headers
+
+
 def test_sign_up_asks_for_a_code_and_the_code_signs_in(
     client: Client, django_capture_on_commit_callbacks: pytest.FixtureRequest
 ) -> None:

@@ -291,6 +291,23 @@ def test_signing_up_again_costs_a_password_hash_and_an_entry_too(
     assert entry.subject == holder.audit_ref
 
 
+def test_nobody_is_kept_out_by_whoever_signed_up_with_their_mailbox_before(client: Client) -> None:
+    """A tag makes another address of a mailbox; its owner still gets the account, by its name."""
+    sign_up(Client(), "ada+theirs@monash.edu")
+    sign_up(client, "ada@monash.edu")
+    letter = mail.outbox[-1]
+    assert letter.to == ["ada@monash.edu"]
+    for body in (letter.body, str(letter.alternatives[0][0])):
+        assert "ada+theirs@monash.edu" in body
+    client.post(RESET, {"email": "ada+theirs@monash.edu"})
+    code = code_mailed_to("ada+theirs@monash.edu")
+    url = client.post(RESET_CODE, {"code": code}, follow=True).redirect_chain[-1][0]
+    client.post(url, {"password1": "another good one 77", "password2": "another good one 77"})
+    user = User.objects.get()
+    assert user.check_password("another good one 77")
+    assert applicants.verified_email(user) == "ada+theirs@monash.edu"
+
+
 def test_two_who_sign_up_with_one_address_at_once_get_the_same_answer(
     client: Client, monkeypatch
 ) -> None:

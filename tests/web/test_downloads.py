@@ -454,6 +454,16 @@ class TestRefusals:
         client.get(file_url("x" * 110))
         assert not Entry.objects.exists()
 
+    def test_a_holder_cannot_fill_the_log_with_refusals(self, client):
+        link, token = make_link(revoked_at=timezone.now())
+        other, other_token = make_link(revoked_at=timezone.now())
+        for each in (token, token, token, other_token):
+            assert client.get(f"/d/{each}/").status_code == 403
+        entries = Entry.objects.filter(kind=kinds.LINK_REFUSED)
+        assert sorted(entry.subject for entry in entries) == sorted(
+            [link.audit_ref, other.audit_ref]
+        )
+
     def test_a_refusal_that_cannot_be_entered_is_still_answered(self, client, monkeypatch):
         def full(*args, **kwargs):
             raise DatabaseError("disk full")
@@ -539,11 +549,21 @@ class TestRenewal:
     def test_the_holder_asks_and_gets_one(self, client, grant):
         client.force_login(grant.applicant)
         url = reverse("link_renew", args=[grant.pk])
-        assert grant.applicant.email in client.get(url).content.decode()
+        asked = client.get(url)
+        assert grant.applicant.email in asked.content.decode()
+        assert "no-store" in asked["Cache-Control"]
         assert not grant.links.exists()
         response = client.post(url)
         assert response["Location"] == f"/requests/{grant.access_request_id}/"
         assert grant.links.count() == 1
+
+    @pytest.mark.parametrize("is_synthetic", [True, False])
+    def test_demo_data_is_called_synthetic(self, client, is_synthetic):
+        grant = GrantFactory()
+        make_release(grant.dataset, is_synthetic=is_synthetic)
+        client.force_login(grant.applicant)
+        asked = client.get(reverse("link_renew", args=[grant.pk])).content.decode()
+        assert ("Synthetic demonstration data" in asked) is is_synthetic
 
     def test_too_many_are_refused_with_a_sentence(self, client, grant, settings):
         settings.LINKS_PER_DAY = 1
@@ -585,6 +605,8 @@ class TestLogs:
             ("GET /d/abc.def-1_2/files/x HTTP/1.1", "GET /d/…/files/x HTTP/1.1"),
             ("/d/abc", "/d/…"),
             ("https://h.example/d/abc/?x=/d/y", "https://h.example/d/…/?x=/d/…"),
+            ("Not Found: /d/ abc.def/", "Not Found: /d/ …/"),
+            (f"Not Found: /{'a' * 22}.{'b' * 43}.{'c' * 43}", "Not Found: /…"),
             ("/dataset/citation.bib", "/dataset/citation.bib"),
         ],
     )

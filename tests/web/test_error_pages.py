@@ -73,6 +73,40 @@ def test_address_of_another_host_is_a_bad_request(client: Client) -> None:
     assert "We could not read that" in response.content.decode()
 
 
+@pytest.mark.parametrize("size", [40 * 2**20 + 1, 10**15])
+def test_a_body_without_measure_is_refused_before_it_is_read(client: Client, size: int) -> None:
+    kind = "multipart/form-data; boundary=x"
+    unread = client.generic("POST", "/accounts/login/", b"", kind, CONTENT_LENGTH=str(size))
+    assert unread.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    assert "At most 40 MB" in unread.text
+    assert "Content-Security-Policy" in unread.headers
+
+
+def test_a_form_in_another_encoding_is_a_bad_request() -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.get("/accounts/login/")
+    for kind in ("utf-7", "latin1", "nonsense"):
+        content_type = f"application/x-www-form-urlencoded; charset={kind}"
+        response = client.generic("POST", "/accounts/login/", b"a=b", content_type)
+        assert response.status_code == HTTPStatus.BAD_REQUEST
+        assert "We could not read that" in response.text
+
+
+@pytest.mark.parametrize("rest", ["", "; charset=UTF-8", '; charset="utf-8"'])
+def test_a_form_in_utf_8_is_read(client: Client, rest: str) -> None:
+    kind = f"application/x-www-form-urlencoded{rest}"
+    response = client.generic("POST", "/accounts/login/", b"login=nobody", kind)
+    assert response.status_code == HTTPStatus.OK
+    assert "nobody" in response.text
+
+
+@pytest.mark.parametrize(
+    "where", ["/?a=%00", "/requests/new/?dataset=x%00", "/accounts/login/?%00"]
+)
+def test_a_nul_in_a_query_is_a_bad_request(client: Client, where: str) -> None:
+    assert client.get(where).status_code == HTTPStatus.BAD_REQUEST
+
+
 def test_too_many_attempts_are_told_to_wait(
     client: Client, settings: pytest.FixtureRequest
 ) -> None:

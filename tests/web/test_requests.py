@@ -558,7 +558,7 @@ def test_the_status_page_costs_the_same_with_one_agreement_and_with_three(
         while access_request.agreements.count() < number:
             sign(access_request)
         page_of(client, access_request)
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             client.get(detail(access_request))
 
 

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
+SHEETS = sorted((ROOT / "requests_app/web/static").rglob("*.css"))
 # E-mails and the agreement's document are not pages: no policy of ours applies to them.
 PAGES = [
     path
-    for path in sorted(Path("templates").rglob("*.html"))
-    if path.parts[1] not in {"emails", "agreements"}
+    for path in sorted((ROOT / "templates").rglob("*.html"))
+    if path.relative_to(ROOT).parts[1] not in {"emails", "agreements"}
 ]
 INLINE = {
     "a style attribute": r"<[^>]+\sstyle=",
@@ -20,14 +22,19 @@ INLINE = {
 }
 
 
-@pytest.mark.parametrize("path", PAGES, ids=str)
+def test_there_is_something_to_look_at() -> None:
+    assert PAGES
+    assert SHEETS
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_page_holds_nothing_inline(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     found = [what for what, pattern in INLINE.items() if re.search(pattern, text)]
     assert not found
 
 
-@pytest.mark.parametrize("sheet", sorted(Path("requests_app/web/static").rglob("*.css")), ids=str)
+@pytest.mark.parametrize("sheet", SHEETS, ids=lambda path: path.name)
 def test_stylesheet_fetches_nothing(sheet: Path) -> None:
     assert not re.search(r"@import|url\(", sheet.read_text(encoding="utf-8"))
 

@@ -50,6 +50,9 @@ EXPECTED = {
     "home": EVERYBODY,
     "citation": EVERYBODY,
     "croissant": EVERYBODY,
+    "certificates": EVERYBODY,
+    "verify": EVERYBODY,
+    "verify_number": EVERYBODY,
     "healthz": EVERYBODY,
     "readyz": EVERYBODY,
     # The token is the key: whoever holds the link may fetch.
@@ -101,6 +104,7 @@ EXPECTED = {
     "admin:requests_app_accessrequest_return": "302 302 302 403 302 403 404",
     "admin:requests_app_accessrequest_reject": "302 302 302 403 302 403 404",
     "admin:requests_app_accessrequest_revoke": "302 302 302 403 200 403 404",
+    "admin:requests_app_accessrequest_close": "302 302 302 403 200 403 404",
     "admin:requests_app_accessrequest_agreement": "302 302 302 200 200 200 404",
     # The first version: an approver is told that there is nobody to ask.
     "admin:requests_app_agreementtext_ask": "302 302 302 403 302 403 403",
@@ -209,11 +213,13 @@ def world(monkeypatch) -> dict[str, Any]:
         "version": release.version,
         "name": f"{grant.dataset.slug}-{release.version}",
         "kind": "bib",
+        "number": "GULLS-DAA-2026-000001",
         "app_label": "requests_app",
         "url": "nothing",
         "content_type_id": 1,
         "grant_id": grant.pk,
         "agreement_id": agreement.pk,
+        "link_id": link.pk,
         "document_id": document.pk,
         "objects": {
             "accessrequest": access_request.pk,

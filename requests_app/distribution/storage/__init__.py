@@ -1,1 +1,4 @@
-"""Where the bytes of published files lie. Only the distribution room reaches in here."""
+"""Where the bytes of published files lie.
+
+Only the distribution room reaches in here; faces know `base.StorageError` alone.
+"""

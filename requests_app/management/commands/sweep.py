@@ -13,4 +13,8 @@ class Command(PortalCommand):
         return sweep()
 
     def describe(self, result: dict[str, Any]) -> str:
-        return "Queued: " + ", ".join(f"{count} {name}" for name, count in result.items()) + "."
+        return (
+            "Waiting, and queued again: "
+            + ", ".join(f"{name} {count}" for name, count in result.items())
+            + "."
+        )

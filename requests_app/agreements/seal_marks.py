@@ -1,0 +1,91 @@
+"""Finding seals in the bytes of a PDF, and what each of them covers.
+
+A seal signs the file from its first byte to an end it names, but for its own place. Both are read
+from the bytes themselves: no part of a stranger's PDF is parsed or unpacked to judge a seal. If a
+seal of ours holds, everything up to its end is what we sealed, and is safe to read.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from asn1crypto import cms, x509
+from pyhanko.sign.general import CMSExtractionError, extract_signer_info
+from pyhanko.sign.validation.errors import SignatureValidationError
+from pyhanko.sign.validation.generic_cms import (
+    extract_certs_for_validation,
+    validate_sig_integrity,
+)
+
+from requests_app.agreements.trust import Trust
+
+_RANGE: Final = re.compile(
+    rb"/ByteRange\s{0,9}\[\s{0,9}0\s+(\d{1,10})\s+(\d{1,10})\s+(\d{1,10})\s*\]"
+)
+_PLACE: Final = re.compile(rb"<[0-9A-Fa-f]+>")
+_MOST: Final = 32
+_DIGESTS: Final = frozenset({"sha256", "sha384", "sha512"})
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A seal made with a certificate of ours. `end` is where what it covers ends, in bytes.
+
+    `holds` says whether the covered bytes are the sealed ones; `cut` that the file ends before.
+    """
+
+    certificate: x509.Certificate
+    signed_data: cms.SignedData
+    end: int
+    holds: bool
+    cut: bool
+
+
+def marks(content: bytes, trust: Trust) -> list[Mark]:
+    """Returns the seals in `content` made with a certificate that `trust` holds, as they stand."""
+    found = (_mark(content, hit, trust) for hit in islice(_RANGE.finditer(content), _MOST))
+    return [mark for mark in found if mark is not None]
+
+
+def _mark(content: bytes, hit: re.Match[bytes], trust: Trust) -> Mark | None:
+    before, after, rest = (int(number) for number in hit.groups())
+    place = content[before:after]
+    end = after + rest
+    # What names the range must itself be covered, or it would be somebody else's word.
+    if before >= after or hit.end() > end or not _PLACE.fullmatch(place):
+        return None
+    try:
+        message = cms.ContentInfo.load(bytes.fromhex(place[1:-1].decode()))
+        signed_data = message["content"]
+        bundle = extract_certs_for_validation(signed_data)
+        if not trust.holds(bundle.signer_cert, bundle.other_certs):
+            return None
+        cut = end > len(content)
+        covered = content[:before] + content[after:end]
+        holds = not cut and _holds(signed_data, bundle.signer_cert, covered)
+    except (ValueError, TypeError, KeyError, CMSExtractionError, SignatureValidationError):
+        return None
+    return Mark(bundle.signer_cert, signed_data, end, holds, cut)
+
+
+def _holds(signed_data: cms.SignedData, certificate: x509.Certificate, covered: bytes) -> bool:
+    signer = extract_signer_info(signed_data)
+    algorithm = signer["digest_algorithm"]["algorithm"].native
+    if algorithm not in _DIGESTS:
+        return False
+    digest = hashlib.new(algorithm, covered).digest()
+    intact, valid = validate_sig_integrity(signer, certificate, "data", digest)
+    return bool(intact and valid)
+
+
+def time_stamps(mark: Mark) -> Iterator[cms.SignedData]:
+    """Yields the time-stamp tokens (RFC 3161) that the seal bears, unchecked."""
+    signer = extract_signer_info(mark.signed_data)
+    attributes = signer["unsigned_attrs"]
+    for attribute in attributes if attributes.native else []:
+        if attribute["type"].native == "signature_time_stamp_token":
+            for token in attribute["values"]:
+                yield token["content"]

@@ -1,0 +1,123 @@
+"""What a sealed agreement says of itself. Only for bytes that a seal of ours covers."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from typing import Any
+
+from asn1crypto import cms
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.general import extract_signer_info
+from pyhanko.sign.validation.generic_cms import (
+    message_imprint_checker,
+    validate_tst_signed_data,
+)
+from pyhanko_certvalidator import ValidationContext
+
+from requests_app.agreements.evidence import parse_instant
+from requests_app.agreements.seal_marks import Mark, time_stamps
+from requests_app.agreements.trust import fingerprint
+
+ROLES = {"PortalSeal": "seal of the portal", "LabCountersignature": "countersignature of the lab"}
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Who signed, as typed and stated: simple electronic signature."""
+
+    name: str
+    position: str
+    institution: str
+
+
+@dataclass(frozen=True)
+class SealSeen:
+    """One seal: what it is, when it was set (aware), and with which certificate.
+
+    `stamped_by` names the time-stamp authority; its own certificate is not checked here.
+    """
+
+    role: str
+    level: str
+    at: datetime
+    stamped_by: str
+    certificate_sha256: str
+    subject: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the sealed evidence says."""
+
+    number: str
+    text_number: int
+    dataset: str
+    signed_at: datetime
+    signers: tuple[Signer, ...]
+    seals: tuple[SealSeen, ...]
+
+
+def read_facts(sealed: bytes, found: list[Mark]) -> Facts:
+    """Returns the facts of a document that ends where its last seal does; `found` are its seals."""
+    reader = PdfFileReader(BytesIO(sealed))
+    evidence = _evidence(reader)
+    by_content = {mark.signed_data.dump(): mark for mark in found}
+    seals = [
+        _seal(signature, by_content[signature.signed_data.dump()])
+        for signature in reader.embedded_signatures
+        if signature.signed_data.dump() in by_content
+    ]
+    signer = Signer(evidence["typed_name"], evidence["position"], evidence["institution"])
+    return Facts(
+        number=evidence["number"],
+        text_number=evidence["text_number"],
+        dataset=evidence["dataset"],
+        signed_at=parse_instant(evidence["signed_at"]),
+        signers=(signer,),
+        seals=tuple(seals),
+    )
+
+
+def in_time(facts: Facts, found: list[Mark]) -> bool:
+    """Whether each seal was set while its certificate was valid."""
+    terms = {
+        fingerprint(each.certificate): (
+            each.certificate.not_valid_before,
+            each.certificate.not_valid_after,
+        )
+        for each in found
+    }
+    return all(
+        terms[seal.certificate_sha256][0] <= seal.at <= terms[seal.certificate_sha256][1]
+        for seal in facts.seals
+    )
+
+
+def _evidence(reader: PdfFileReader) -> dict[str, Any]:
+    attached = reader.root["/AF"][0]
+    return dict(json.loads(attached["/EF"]["/F"].data))
+
+
+def _seal(signature: Any, mark: Mark) -> SealSeen:
+    stamp = next(filter(None, (_stamp(mark, token) for token in time_stamps(mark))), None)
+    at, authority = stamp or (signature.self_reported_timestamp, "")
+    return SealSeen(
+        role=ROLES[signature.field_name],
+        level="B-T" if stamp else "B-B",
+        at=at,
+        stamped_by=authority,
+        certificate_sha256=fingerprint(mark.certificate),
+        subject=mark.certificate.subject.human_friendly,
+    )
+
+
+def _stamp(mark: Mark, token: cms.SignedData) -> tuple[datetime, str] | None:
+    """The time and the authority of a stamp that fits the seal, None for one that does not."""
+    check = message_imprint_checker(extract_signer_info(mark.signed_data))
+    trust_nobody = ValidationContext(trust_roots=[], allow_fetching=False)
+    told = asyncio.run(validate_tst_signed_data(token, trust_nobody, check))
+    if not (told["intact"] and told["valid"]):
+        return None
+    return told["timestamp"], told["signing_cert"].subject.human_friendly

@@ -1,0 +1,135 @@
+"""Is this PDF an agreement of ours, and is it as it was sealed?
+
+`verify` takes bytes and the certificates to trust, and nothing else: the page, the command and the
+tests ask the same question. It is genuine only if every byte of the file is what was sealed, the
+seal's own place aside; later additions, however harmless, are told.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any, Final
+
+from requests_app.agreements.evidence import format_instant
+from requests_app.agreements.seal_marks import Mark, marks
+from requests_app.agreements.sealed_facts import Facts, in_time, read_facts
+from requests_app.agreements.tampering import changes
+from requests_app.agreements.trust import Trust
+
+
+class Finding(Enum):
+    GENUINE = "genuine"
+    ALTERED = "altered"
+    NOT_OURS = "not ours"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What `verify` found: a sentence, what the sealed part says, and what was changed after it.
+
+    `facts` are there when some seal holds: always for a genuine document, and for an altered one
+    if its sealed part is still whole.
+    """
+
+    finding: Finding
+    sentence: str
+    facts: Facts | None = None
+    changes: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the verdict as JSON types; instants as RFC 3339 in UTC."""
+        facts = _plain(asdict(self.facts)) if self.facts else None
+        return {
+            "finding": self.finding.value,
+            "sentence": self.sentence,
+            "agreement": facts,
+            "changes": list(self.changes),
+        }
+
+
+NOT_A_PDF: Final = "This file is not a PDF, so it is not one of our agreements."
+NO_SEAL: Final = (
+    "This document bears no seal of this portal. If it should be one of our agreements, it was "
+    "printed, scanned or saved anew on the way: ask for the file as it was sent."
+)
+CHANGED: Final = (
+    "This document bears our seal, but it is not what was sealed: at least one byte of it was "
+    "changed afterwards. Do not rely on it."
+)
+CUT: Final = (
+    "This document bears our seal, but its end is missing. Ask for the whole file; do not rely on "
+    "this one."
+)
+ADDED: Final = (
+    "The agreement in this file is as it was sealed, but something was added to the file "
+    "afterwards, which may change what you see. Do not rely on it; ask for the file as it was sent."
+)
+BROKEN: Final = (
+    "The agreement in this file is as it was first sealed, but what follows was changed: a later "
+    "seal of ours does not hold any more. Do not rely on it; ask for the file as it was sent."
+)
+OUT_OF_TIME: Final = (
+    "This document was sealed when the certificate of its seal was not valid, so the seal proves "
+    "nothing. Do not rely on it."
+)
+UNREADABLE: Final = (
+    "This file is damaged so badly that nothing can be said about it, so it is not genuine. Ask "
+    "for it again."
+)
+
+
+def verify(content: bytes, trust: Trust) -> Verdict:
+    """Returns the verdict on a file. Never raises, whatever the file holds, and never fetches."""
+    try:
+        return _verify(content, trust)
+    except Exception:  # noqa: BLE001 - whatever a stranger's file makes a parser do
+        return Verdict(Finding.NOT_OURS, UNREADABLE)
+
+
+def _verify(content: bytes, trust: Trust) -> Verdict:
+    if not content.startswith(b"%PDF-"):
+        return Verdict(Finding.NOT_OURS, NOT_A_PDF)
+    found = marks(content, trust)
+    holding = [mark for mark in found if mark.holds]
+    if not found:
+        return Verdict(Finding.NOT_OURS, NO_SEAL)
+    if not holding:
+        return Verdict(Finding.ALTERED, CUT if any(mark.cut for mark in found) else CHANGED)
+    end = max(mark.end for mark in holding)
+    facts = read_facts(content[:end], holding)
+    if not facts.seals or not in_time(facts, holding):
+        return Verdict(Finding.NOT_OURS, OUT_OF_TIME)
+    if end < len(content) or len(holding) < len(found):
+        return _altered(content, end, facts, found)
+    return Verdict(Finding.GENUINE, _genuine(facts), facts)
+
+
+def _altered(content: bytes, end: int, facts: Facts, found: list[Mark]) -> Verdict:
+    if all(mark.holds for mark in found):
+        return Verdict(Finding.ALTERED, ADDED, facts, changes(content, end))
+    # What follows brings that seal itself, so nothing of it can be called added.
+    return Verdict(Finding.ALTERED, BROKEN, facts, ("What a later seal covers was changed.",))
+
+
+def _genuine(facts: Facts) -> str:
+    names = ", ".join(signer.name for signer in facts.signers)
+    countersigned = " and countersigned by the lab" if len(facts.seals) > 1 else ""
+    return (
+        f"This is agreement {facts.number}, signed by {names} on {_day(facts.signed_at)}, sealed "
+        f"by the portal{countersigned}. Not one byte has changed since."
+    )
+
+
+def _day(instant: datetime) -> str:
+    return f"{instant:%d %B %Y}".lstrip("0")
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case datetime():
+            return format_instant(value)
+        case dict():
+            return {name: _plain(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_plain(each) for each in value]
+    return value

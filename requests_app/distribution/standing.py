@@ -1,0 +1,75 @@
+"""Where an agreement stands today, for those who may know: its applicant and its maintainers."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from requests_app.agreements.models import Agreement
+from requests_app.distribution.models import Grant, GrantState
+from requests_app.identity.models import User
+from requests_app.requests.models import AccessRequest
+from requests_app.requests.states import State
+from requests_app.requests.visibility import for_review
+
+
+@dataclass(frozen=True)
+class Standing:
+    """`in_force` is whether data may be held under the agreement now; `word` and `sentence` why."""
+
+    in_force: bool
+    word: str
+    sentence: str
+
+
+_WITHOUT_GRANT = {
+    State.SUBMITTED: ("not decided", "A maintainer has not decided about the request yet."),
+    State.RETURNED: ("returned", "The request was returned to its applicant for changes."),
+    State.REJECTED: ("rejected", "The request was rejected; no access was given under it."),
+    State.WITHDRAWN: ("withdrawn", "The applicant has withdrawn the request."),
+}
+
+
+def standing(number: str, *, to: User | None) -> Standing | None:
+    """Returns where the agreement `number` stands now.
+
+    None when there is no such agreement, or `to` (None: somebody unknown) may not know: only its
+    applicant and those who may review or audit the request do.
+    """
+    agreement = (
+        Agreement.objects.select_related("access_request", "grant").filter(number=number).first()
+    )
+    if agreement is None or to is None or not _may_know(to, agreement.access_request):
+        return None
+    if (grant := Grant.objects.filter(agreement=agreement).first()) is not None:
+        return _of_grant(grant)
+    newer = agreement.access_request.agreements.filter(signed_at__gt=agreement.signed_at)
+    if (newest := newer.order_by("-signed_at").first()) is not None:
+        return Standing(
+            in_force=False,
+            word="superseded",
+            sentence=f"It was superseded by {newest.number}, which the applicant signed later.",
+        )
+    word, sentence = _WITHOUT_GRANT[State(agreement.access_request.state)]
+    return Standing(in_force=False, word=word, sentence=sentence)
+
+
+def _may_know(user: User, access_request: AccessRequest) -> bool:
+    if user.is_active and access_request.applicant_id == user.pk:
+        return True
+    return for_review(user).filter(pk=access_request.pk).exists()
+
+
+def _of_grant(grant: Grant) -> Standing:
+    match grant.state():
+        case GrantState.ACTIVE:
+            sentence = f"Its grant is active until {_day(grant.ends_at)}."
+            return Standing(in_force=True, word="in force", sentence=sentence)
+        case GrantState.EXPIRED:
+            sentence = f"Its grant expired on {_day(grant.ends_at)}."
+            return Standing(in_force=False, word="expired", sentence=sentence)
+        case GrantState.REVOKED:
+            sentence = f"Its grant was revoked on {_day(grant.revoked_at)}."
+            return Standing(in_force=False, word="revoked", sentence=sentence)
+
+
+def _day(instant: datetime | None) -> str:
+    return f"{instant:%d %B %Y}".lstrip("0") if instant else "an unknown day"

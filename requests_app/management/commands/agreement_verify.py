@@ -1,0 +1,54 @@
+"""`manage.py agreement_verify FILE.pdf [--root ROOT.pem]`: is it ours, and as it was sealed?"""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from requests_app.agreements.trust import Trust
+from requests_app.agreements.verification import Finding, verify
+from requests_app.management.command import PortalCommand, Stopped, existing_file
+
+
+class Command(PortalCommand):
+    help = (
+        "Verify a sealed agreement without a network. Exit code 0: genuine, 1: altered or not ours."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("file", metavar="FILE.pdf", type=existing_file)
+        parser.add_argument(
+            "--root",
+            metavar="ROOT.pem",
+            type=existing_file,
+            help="trust these certificates, such as /verify/certificates.pem of the portal that"
+            " sealed, and need no database; otherwise those this portal has sealed with",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self._genuine = False
+        super().handle(*args, **options)
+        if not self._genuine:
+            raise Stopped("It is not genuine.", returncode=1)
+
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        root: Path | None = options["root"]
+        trust = Trust.from_pem(root.read_bytes()) if root else Trust.published()
+        verdict = verify(options["file"].read_bytes(), trust)
+        self._genuine = verdict.finding is Finding.GENUINE
+        return verdict.as_json()
+
+    def describe(self, result: dict[str, Any]) -> str:
+        lines = [f"{result['finding'].capitalize()}. {result['sentence']}"]
+        lines += [f"  {change}" for change in result["changes"]]
+        if facts := result["agreement"]:
+            lines += [f"  dataset: {facts['dataset']}", f"  text version: {facts['text_number']}"]
+            for signer in facts["signers"]:
+                about = ", ".join(filter(None, (signer["position"], signer["institution"])))
+                lines.append(f"  signed: {facts['signed_at']} by {signer['name']} ({about})")
+            for seal in facts["seals"]:
+                stamp = f", time stamp by {seal['stamped_by']}" if seal["stamped_by"] else ""
+                lines.append(f"  {seal['role']}: {seal['at']}, PAdES {seal['level']}{stamp}")
+                lines.append(f"    certificate SHA-256 {seal['certificate_sha256']}")
+        return "\n".join(lines)

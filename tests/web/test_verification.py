@@ -1,0 +1,186 @@
+from datetime import timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django.asserts import assertContains, assertNotContains
+
+from requests_app.agreements.documents import countersign_document, render_document
+from requests_app.distribution.grants import create_grant
+from requests_app.distribution.models import Grant
+from requests_app.distribution.standing import standing
+from requests_app.requests.models import AccessRequest
+from requests_app.requests.states import State
+from tests.factories.agreements import signed_agreement
+from tests.factories.requests import UserFactory, approver, auditor, reviewer
+from tests.factories.review import put
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def nobody_was_here():
+    cache.clear()
+
+
+@pytest.fixture
+def agreement():
+    """A signed agreement with a sealed document, under an approved request with a grant."""
+    signed = signed_agreement()
+    render_document(agreement_id=signed.pk)
+    countersign_document(agreement_id=signed.pk)
+    create_grant(agreement=signed, by=approver(signed.access_request.dataset))
+    put(signed.access_request, State.APPROVED)
+    return signed
+
+
+def newest(agreement) -> bytes:
+    return bytes(agreement.documents.last().content)
+
+
+def send(client, content: bytes, number: str = "", **headers):
+    where = reverse("verify_number", args=[number]) if number else reverse("verify")
+    return client.post(where, {"pdf": SimpleUploadedFile("a.pdf", content)}, headers=headers)
+
+
+def test_anybody_learns_that_it_is_genuine_and_nothing_of_the_grant(client, agreement):
+    page = send(client, newest(agreement))
+    assertContains(page, '<h2 id="verdict">Genuine</h2>', html=True)
+    assertContains(page, agreement.number)
+    assertContains(page, "countersignature of the lab".capitalize())
+    assertNotContains(page, "grant is active")
+    assert page.headers["Cache-Control"].count("no-store") == 1
+
+
+def test_its_applicant_and_maintainers_learn_where_it_stands_and_strangers_do_not(agreement):
+    dataset = agreement.access_request.dataset
+    for knows in (agreement.signer, approver(dataset), reviewer(dataset), auditor()):
+        assert standing(agreement.number, to=knows).word == "in force"
+    for stranger in (None, UserFactory(), approver(), UserFactory(is_staff=True)):
+        assert standing(agreement.number, to=stranger) is None
+    assert standing("GULLS-DAA-1999-000001", to=auditor()) is None
+    agreement.signer.is_active = False
+    assert standing(agreement.number, to=agreement.signer) is None
+
+
+def test_a_revoked_and_an_expired_grant_are_told_to_who_may_know(client, agreement):
+    now = timezone.now()
+    Grant.objects.update(revoked_at=now, revoked_reason="Fed them.")
+    assertContains(send(client, newest(agreement)), ">Genuine</h2>")
+    client.force_login(agreement.signer)
+    page = send(client, newest(agreement))
+    assertContains(page, "Genuine, but revoked")
+    assertNotContains(page, "Fed them")
+    Grant.objects.update(revoked_at=None, starts_at=now - timedelta(2), ends_at=now - timedelta(1))
+    assertContains(send(client, newest(agreement)), "Genuine, but expired")
+
+
+@pytest.mark.parametrize(
+    ("state", "word"),
+    [
+        (State.SUBMITTED, "not decided"),
+        (State.RETURNED, "returned"),
+        (State.REJECTED, "rejected"),
+        (State.WITHDRAWN, "withdrawn"),
+    ],
+)
+def test_an_agreement_without_a_grant_stands_where_its_request_does(state, word):
+    agreement = signed_agreement()
+    put(agreement.access_request, state)
+    found = standing(agreement.number, to=agreement.signer)
+    assert (found.in_force, found.word) == (False, word)
+
+
+def test_an_agreement_signed_again_is_superseded():
+    first = signed_agreement()
+    first.__class__.objects.create(
+        number="GULLS-DAA-2026-999999",
+        access_request=first.access_request,
+        text=first.text,
+        signer=first.signer,
+        signed_at=first.signed_at + timedelta(hours=1),
+        values=first.values,
+        evidence=first.evidence,
+    )
+    found = standing(first.number, to=first.signer)
+    assert found.word == "superseded"
+    assert "GULLS-DAA-2026-999999" in found.sentence
+
+
+def test_every_state_of_a_request_has_a_standing():
+    agreement = signed_agreement()
+    for state in set(State) - {State.DRAFT, State.APPROVED}:
+        AccessRequest.objects.update(state=state)
+        assert standing(agreement.number, to=agreement.signer)
+
+
+def test_what_is_altered_and_what_is_not_ours_are_told(client, agreement):
+    assertContains(send(client, newest(agreement) + b"more"), ">Altered</h2>")
+    assertContains(send(client, newest(agreement)[:-9]), ">Altered</h2>")
+    assertContains(send(client, b"%PDF-1.7 of somebody else"), ">Not ours</h2>")
+
+
+def test_where_the_qr_code_leads_asks_for_the_file_and_reveals_nothing(client, agreement):
+    where = reverse("verify_number", args=[agreement.number])
+    unknown = where.replace(agreement.number, "GULLS-DAA-1999-000001")
+    page = client.get(where).content.decode().replace(agreement.number, "N")
+    other = client.get(unknown).content.decode().replace("GULLS-DAA-1999-000001", "N")
+    assert page == other
+    assert "A number alone proves nothing" in page
+    client.force_login(agreement.signer)
+    assertContains(client.get(where), "Its grant is active until")
+    page = send(client, newest(agreement), "GULLS-DAA-1999-000001")
+    assertContains(page, f"but this file is {agreement.number}")
+
+
+def test_a_program_gets_json_and_a_status(client, agreement):
+    answer = send(client, newest(agreement), accept="application/json")
+    assert (answer.status_code, answer.json()["finding"]) == (200, "genuine")
+    assert answer.json()["standing"] is None
+    answer = client.post(reverse("verify"), headers={"accept": "application/json"})
+    assert (answer.status_code, list(answer.json())) == (400, ["error"])
+
+
+def test_what_is_missing_empty_or_too_large_is_refused_with_a_sentence(client, settings):
+    settings.VERIFY_MAX_BYTES = 1000
+    for page in (client.post(reverse("verify")), send(client, b"")):
+        assertContains(page, "Choose the PDF", status_code=400)
+    assertContains(send(client, b"%PDF-" + b"x" * 1000), "larger than", status_code=413)
+    # Announced as larger than any form with such a file: refused before a byte of it is read.
+    page = client.generic("POST", reverse("verify"), b"", CONTENT_LENGTH="200000")
+    assertContains(page, "larger than", status_code=413)
+    assert client.put(reverse("verify")).status_code == 405
+
+
+def test_many_files_from_one_address_have_to_wait(client, settings):
+    settings.ACCOUNT_RATE_LIMITS = {"verify_agreement": "2/m/ip"}
+    for _ in range(2):
+        assert send(client, b"%PDF-1.7").status_code == 200
+    assertContains(send(client, b"%PDF-1.7"), "Wait a minute", status_code=429)
+    assert client.get(reverse("verify")).status_code == 200
+
+
+def test_no_csrf_token_and_no_session_are_needed(agreement):
+    strict = Client(enforce_csrf_checks=True)
+    assert send(strict, newest(agreement)).status_code == 200
+    assert not strict.cookies
+
+
+def test_the_certificates_are_published_with_their_fingerprints(client, agreement):
+    listed = x509.load_pem_x509_certificates(client.get(reverse("certificates")).content)
+    assert len(listed) == 2
+    document = agreement.documents.last()
+    page = client.get(reverse("verify"))
+    assertContains(page, document.certificate.sha256)
+    assertContains(page, listed[0].fingerprint(hashes.SHA256()).hex())
+
+
+def test_before_anything_was_sealed_there_is_a_page_and_nothing_is_ours(client):
+    assertContains(client.get(reverse("verify")), "Nothing has been sealed yet")
+    assert client.get(reverse("certificates")).content == b""
+    assertContains(send(client, b"%PDF-1.7"), ">Not ours</h2>")
