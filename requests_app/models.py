@@ -8,7 +8,13 @@ from requests_app.agreements.models import (
 )
 from requests_app.audit.models import Entry, PersonalValue
 from requests_app.datasets.models import Dataset, File, Release
-from requests_app.distribution.models import DownloadLink, Grant
+from requests_app.distribution.models import (
+    DownloadLink,
+    Grant,
+    Reconsent,
+    ReconsentCampaign,
+    ReconsentNotice,
+)
 from requests_app.identity.models import InstitutionDomain, User
 from requests_app.notifications.models import Message
 from requests_app.requests.models import AccessRequest, EthicsDocument, NamedPerson
@@ -30,6 +36,9 @@ __all__ = [
     "Message",
     "NamedPerson",
     "PersonalValue",
+    "Reconsent",
+    "ReconsentCampaign",
+    "ReconsentNotice",
     "Release",
     "SealCertificate",
     "User",

@@ -4,11 +4,12 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from requests_app.admin import text_versions
 from requests_app.admin.base import PortalAdmin
 from requests_app.admin.roles import WITH_SUPERUSER, datasets, person
 from requests_app.admin.site import site
@@ -18,21 +19,36 @@ from requests_app.requests.visibility import for_review
 
 @admin.register(AgreementText, site=site)
 class AgreementTextAdmin(PortalAdmin):
-    """Every version of every Data Access Agreement, as loaded."""
+    """Every version of every Data Access Agreement, as loaded, and who stands on which."""
 
     readers = WITH_SUPERUSER
+    change_form_template = "admin/agreement_text/page.html"
     list_display = ("dataset", "number", "published_at", "sha256")
     list_display_links = ("dataset", "number")
     list_select_related = ("dataset",)
-    fields = ("dataset", "number", "published_at", "sha256", "words")
+    fields = ("dataset", "number", "published_at", "sha256")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AgreementText]:
         return AgreementText.objects.filter(dataset__in=datasets(request))
 
-    @admin.display(description="Text")
-    def words(self, text: AgreementText) -> SafeString:
-        return format_html('<div class="typed typed--mono">{}</div>', text.body)
+    def get_urls(self) -> list[URLPattern]:
+        ask = site.admin_view(text_versions.ask_to_sign)
+        name = "requests_app_agreementtext_ask"
+        return [path("<int:object_id>/ask/", ask, name=name), *super().get_urls()]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        text = self.get_object(request, object_id)
+        context = dict(extra_context or {})
+        if text is not None and self.has_view_permission(request, text):
+            context |= text_versions.version_context(request, text)
+        return super().change_view(request, object_id, form_url, context)
 
 
 @admin.register(Agreement, site=site)

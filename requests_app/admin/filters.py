@@ -12,7 +12,9 @@ from django_countries import countries
 
 from requests_app.admin.roles import datasets
 from requests_app.audit.kinds import KINDS
+from requests_app.distribution.access import running_grants
 from requests_app.distribution.models import Grant, GrantState
+from requests_app.distribution.reconsents import suspended
 from requests_app.identity.verdict import Standing
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.states import State
@@ -103,7 +105,8 @@ class GrantStateFilter(SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(state.value, state.value.capitalize()) for state in GrantState]
+        states = [(state.value, state.value.capitalize()) for state in GrantState]
+        return [*states, ("suspended", "Active, but suspended")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Grant]) -> QuerySet[Grant]:
         now = timezone.now()
@@ -114,6 +117,9 @@ class GrantStateFilter(SimpleListFilter):
                 return queryset.filter(revoked)
             case GrantState.ACTIVE:
                 return queryset.filter(running).exclude(revoked)
+            case "suspended":
+                waiting = running_grants(now).filter(suspended(now))
+                return queryset.filter(pk__in=waiting.values("pk"))
             case GrantState.EXPIRED:
                 return queryset.exclude(running).exclude(revoked)
         return queryset

@@ -1,7 +1,7 @@
 """Grants and the download links that stand on them, read-only. Revoke on a request's page."""
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -12,7 +12,9 @@ from requests_app.admin.filters import GrantStateFilter
 from requests_app.admin.roles import person
 from requests_app.admin.site import site
 from requests_app.admin.tones import GRANT_TONES, badge
+from requests_app.distribution.access import running_grants
 from requests_app.distribution.models import DownloadLink, Grant, GrantState
+from requests_app.distribution.reconsents import stands_on, suspended, suspended_column
 from requests_app.requests.visibility import for_review
 
 
@@ -40,13 +42,16 @@ class GrantAdmin(PortalAdmin):
         "revoked_at",
         "revoked_reason",
         "agreement",
+        "stands_on",
         "request_page",
     )
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Grant]:
         seen = for_review(person(request)).order_by().values("pk")
-        return Grant.objects.filter(access_request__in=seen)
+        running = running_grants(timezone.now())
+        waiting = Exists(running.filter(suspended(timezone.now()), pk=OuterRef("pk")))
+        return Grant.objects.filter(access_request__in=seen).annotate(is_suspended=waiting)
 
     @admin.display(description="Holder", ordering="access_request__legal_name")
     def holder(self, grant: Grant) -> str:
@@ -59,7 +64,14 @@ class GrantAdmin(PortalAdmin):
     @admin.display(description="State")
     def state_badge(self, grant: Grant) -> SafeString:
         state = grant.state()
+        if grant.is_suspended:  # type: ignore[attr-defined] # annotated above
+            return badge("Suspended", "bad", "until the holder signs the new version")
         return badge(state.value.capitalize(), GRANT_TONES[state])
+
+    @admin.display(description="Stands on")
+    def stands_on(self, grant: Grant) -> str:
+        agreement = stands_on(grant)
+        return f"{agreement.number}, version {agreement.text.number}"
 
     @admin.display(description="Access request")
     def request_page(self, grant: Grant) -> SafeString:
@@ -88,7 +100,8 @@ class DownloadLinkAdmin(PortalAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[DownloadLink]:
         seen = for_review(person(request)).order_by().values("pk")
         found = DownloadLink.objects.filter(grant__access_request__in=seen)
-        return found.defer("secret_sha256")
+        column = suspended_column(timezone.now(), "grant__")
+        return found.annotate(is_suspended=column).defer("secret_sha256")
 
     @admin.display(description="Holder")
     def holder(self, link: DownloadLink) -> str:
@@ -106,6 +119,8 @@ class DownloadLinkAdmin(PortalAdmin):
         if link.expires_at <= now:
             return badge("Expired", "")
         state = link.grant.state(now)
+        if state is GrantState.ACTIVE and link.is_suspended:  # type: ignore[attr-defined] # above
+            return badge("Closed: grant suspended", "bad")
         if state is GrantState.ACTIVE:
             return badge("Open", "good")
         return badge(f"Closed: grant {state.value}", GRANT_TONES[state])

@@ -14,6 +14,7 @@ from requests_app.admin.roles import person, roles
 from requests_app.admin.site import site
 from requests_app.admin.timeline import timeline
 from requests_app.admin.tones import GRANT_TONES, STANDING_TONES, STATE_TONES
+from requests_app.distribution import access
 from requests_app.distribution.models import GrantState
 from requests_app.identity.models import User
 from requests_app.identity.verdict import Standing, Verdict
@@ -92,10 +93,11 @@ def verdict_badge(verdict: Verdict) -> tuple[str, str, str]:
 def _grant(grant: Any) -> dict[str, Any]:
     now = timezone.now()
     state = grant.state(now)
+    suspended = access.standing(grant, now) is access.Verdict.GRANT_SUSPENDED
     return {
         "grant": grant,
-        "state": state.value,
-        "tone": GRANT_TONES[state],
+        "state": "suspended" if suspended else state.value,
+        "tone": "bad" if suspended else GRANT_TONES[state],
         "active": state is GrantState.ACTIVE,
         "links": [link for link in grant.links.all() if link.is_open(now)],
     }

@@ -21,6 +21,7 @@ from requests_app.audit import kinds, log
 from requests_app.errors import Conflict, NotFound
 from requests_app.notifications import messages
 from requests_app.requests.maintainers import told_of_requests
+from requests_app.requests.states import State
 
 MEDIA_TYPE = "application/pdf"
 Kind = AgreementDocument.Kind
@@ -140,9 +141,11 @@ def _keep(agreement: Agreement, kind: Kind, content: bytes, seal: Seal) -> Agree
 
 
 def _send_sealed(agreement: Agreement, pdf: messages.Attachment) -> None:
-    """A copy to whoever signed, and the request to everybody who maintains the dataset."""
+    """A copy to whoever signed, and a request to decide to everybody who maintains the dataset."""
     access_request = agreement.access_request
     trail = access_request.audit_ref
+    # Signing submits; under an approved request, only a new version is ever signed.
+    to_be_decided = access_request.state != State.APPROVED
     messages.agreement_signed(
         to=agreement.values["email"],
         full_name=agreement.values["applicant_name"],
@@ -151,7 +154,10 @@ def _send_sealed(agreement: Agreement, pdf: messages.Attachment) -> None:
         request_url=conf.base_url() + reverse("request_detail", args=[access_request.pk]),
         pdf=pdf,
         trail=trail,
+        to_be_decided=to_be_decided,
     )
+    if not to_be_decided:
+        return
     review = reverse("admin:requests_app_accessrequest_change", args=[access_request.pk])
     maintainers = told_of_requests(access_request.dataset)
     for maintainer in maintainers.exclude(pk=agreement.signer_id):

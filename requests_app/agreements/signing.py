@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -65,29 +66,67 @@ def sign(
     access_request = transitions.lock(access_request_id, Verb.SIGN, by)
     # Also keeps a new text version, and the next agreement's number, out until this is committed.
     dataset = Dataset.objects.select_for_update().get(pk=access_request.dataset_id)
-    verdict = _require_verified(by)
+    verdict = require_verified(by)
     completeness.require_complete(access_request)
-    _require_fresh(reauthenticated_at)
+    agreement = put_signature(
+        access_request,
+        dataset,
+        signature=Signature(
+            typed_name=" ".join(typed_name.split()),
+            affirmations=frozenset(affirmations),
+            consent_electronic=consent_electronic,
+            reauthenticated_at=reauthenticated_at,
+            method=method,
+            locale=locale,
+        ),
+        text_id=text_id,
+        shown_sha256=shown_sha256,
+    )
+    _submit(access_request, agreement, by, verdict)
+    return agreement
+
+
+def put_signature(
+    access_request: AccessRequest,
+    dataset: Dataset,
+    *,
+    signature: Signature,
+    text_id: int,
+    shown_sha256: str,
+) -> Agreement:
+    """Keeps the applicant's signature under the text in force, filled with the request's answers.
+
+    Part of a verb that has locked both rows and asked who signs. Raises Refused when the login is
+    not fresh; Conflict when the text or an answer is no longer what was shown; Invalid, with
+    fields, when something is missing. Effects: the agreement, and its rendering queued on commit.
+    """
+    _require_fresh(signature.reauthenticated_at)
     text = current_text(dataset)
     signed = _Signed(text, read_wording(text.body), collect_answers(access_request))
     _require_shown(signed, text_id, shown_sha256)
-    signature = Signature(
-        typed_name=" ".join(typed_name.split()),
-        affirmations=frozenset(affirmations),
-        consent_electronic=consent_electronic,
-        reauthenticated_at=reauthenticated_at,
-        method=method,
-        locale=locale,
-    )
     _require_whole(signature, signed)
     agreement = _keep(signature, signed, access_request, dataset)
-    _submit(access_request, agreement, by, verdict)
     queue.enqueue("agreements.render_document", agreement_id=str(agreement.pk))
     return agreement
 
 
-def _require_verified(by: User) -> Verdict:
-    """The address was judged at sign-up; lists and the operator's mind may have changed since."""
+def entry_details(agreement: Agreement) -> dict[str, Any]:
+    """Returns what an entry about a signature says of the agreement."""
+    return {
+        "agreement": agreement.number,
+        "text_number": agreement.text.number,
+        "text_sha256": agreement.text.sha256,
+        "values_sha256": digest(agreement.values),
+        "evidence_sha256": digest(agreement.evidence),
+        "typed_name": agreement.evidence["typed_name"],
+    }
+
+
+def require_verified(by: User) -> Verdict:
+    """Returns the verdict on the address as it is today; Refused when it is unverified or refused.
+
+    It was judged at sign-up; lists and the operator's mind may have changed since.
+    """
     if applicants.verified_email(by) is None:
         raise Refused("Please verify your e-mail address first, then sign.")
     verdict = applicants.verdict_on(by)
@@ -172,14 +211,4 @@ def _submit(
     access_request.email_standing = verdict.standing.value
     access_request.email_reason = verdict.reason[:300]
     access_request.save(update_fields=["email", "email_standing", "email_reason"])
-    transitions.move(
-        access_request,
-        verb=Verb.SIGN,
-        by=by,
-        agreement=agreement.number,
-        text_number=agreement.text.number,
-        text_sha256=agreement.text.sha256,
-        values_sha256=digest(agreement.values),
-        evidence_sha256=digest(agreement.evidence),
-        typed_name=agreement.evidence["typed_name"],
-    )
+    transitions.move(access_request, verb=Verb.SIGN, by=by, **entry_details(agreement))

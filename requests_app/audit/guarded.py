@@ -11,6 +11,9 @@ GUARDED: dict[str, tuple[str, ...]] = {
     "requests_app_agreementdocument": (UPDATE, DELETE),
     "requests_app_sealcertificate": (UPDATE, DELETE),
     "requests_app_decision": (UPDATE, DELETE),
+    "requests_app_reconsentcampaign": (UPDATE, DELETE),
+    "requests_app_reconsent": (UPDATE, DELETE),
+    "requests_app_reconsentnotice": (UPDATE, DELETE),
     "requests_app_ethicsdocument": (UPDATE, DELETE),
     # A published release never changes: not its facts, and not one of its files.
     "requests_app_release": (UPDATE, DELETE),

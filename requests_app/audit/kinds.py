@@ -31,11 +31,14 @@ INSTITUTION_RULED = "operator:institution:ruled"
 INSTITUTIONS_LOADED = "operator:institutions:loaded"
 DATASET_LOADED = "operator:dataset:loaded"
 AGREEMENT_TEXT_LOADED = "operator:agreement_text:loaded"
+RECONSENT_STARTED = "approver:reconsent:started"
 RELEASE_PUBLISHED = "operator:release:published"
 DEMO_SEEDED = "operator:demo:seeded"
 REQUEST_STARTED = "applicant:request:started"
 REQUEST_SAVED = "applicant:request:saved"
 AGREEMENT_SIGNED = "applicant:agreement:signed"
+AGREEMENT_SIGNED_ANEW = "applicant:agreement:signed_anew"
+AGREEMENT_DECLINED = "applicant:agreement:declined"
 AGREEMENT_RENDERED = "portal:agreement:rendered"
 AGREEMENT_COUNTERSIGNED = "portal:agreement:countersigned"
 SEAL_CERTIFICATE_RECORDED = "portal:seal_certificate:recorded"
@@ -47,6 +50,7 @@ REQUEST_REJECTED = "approver:request:rejected"
 REQUEST_WITHDRAWN = "applicant:request:withdrawn"
 GRANT_CREATED = "portal:grant:created"
 GRANT_REVOKED = "maintainer:grant:revoked"
+GRANT_SUSPENDED = "portal:grant:suspended"
 GRANT_GIVEN_UP = "applicant:grant:given_up"
 LINK_ISSUED = "portal:link:issued"
 LINK_RENEWED = "applicant:link:renewed"
@@ -72,6 +76,7 @@ KINDS: dict[str, Fields] = {
     INSTITUTIONS_LOADED: _fields("source sha256 added changed unchanged kept skipped"),
     DATASET_LOADED: _fields("card_sha256 previous_sha256"),
     AGREEMENT_TEXT_LOADED: _fields("number sha256"),
+    RECONSENT_STARTED: _fields("text text_sha256 deadline grants", "reason"),
     RELEASE_PUBLISHED: _fields("version files bytes manifest_sha256 synthetic"),
     DEMO_SEEDED: _fields("accounts files"),
     REQUEST_STARTED: _fields("dataset"),
@@ -79,6 +84,10 @@ KINDS: dict[str, Fields] = {
     AGREEMENT_SIGNED: _fields(
         "from to agreement text_number text_sha256 values_sha256 evidence_sha256", "typed_name"
     ),
+    AGREEMENT_SIGNED_ANEW: _fields(
+        "grant agreement text_number text_sha256 values_sha256 evidence_sha256", "typed_name"
+    ),
+    AGREEMENT_DECLINED: _fields("from to text_number text_sha256 why", "reason"),
     AGREEMENT_RENDERED: _fields("sha256 size level certificate_sha256"),
     AGREEMENT_COUNTERSIGNED: _fields("sha256 size level certificate_sha256"),
     SEAL_CERTIFICATE_RECORDED: _fields("serial valid_from valid_until"),
@@ -90,6 +99,7 @@ KINDS: dict[str, Fields] = {
     REQUEST_WITHDRAWN: _fields("from to", "reason"),
     GRANT_CREATED: _fields("dataset agreement starts_at ends_at"),
     GRANT_REVOKED: _fields("", "reason"),
+    GRANT_SUSPENDED: _fields("text_number deadline"),
     GRANT_GIVEN_UP: _fields(),
     LINK_ISSUED: _fields("grant expires_at"),
     LINK_RENEWED: _fields("grant expires_at"),

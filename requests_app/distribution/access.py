@@ -14,6 +14,7 @@ from django.utils.crypto import constant_time_compare
 
 from requests_app.datasets.models import File, Release
 from requests_app.distribution.models import DownloadLink, Grant, GrantState
+from requests_app.distribution.reconsents import is_suspended, suspended, suspended_column
 from requests_app.distribution.tokens import digest, read_token
 from requests_app.requests.states import State
 
@@ -27,6 +28,7 @@ class Verdict(StrEnum):
     GRANT_REVOKED = "grant_revoked"
     GRANT_EXPIRED = "grant_expired"
     REQUEST_CLOSED = "request_closed"
+    GRANT_SUSPENDED = "grant_suspended"
     LINK_REVOKED = "link_revoked"
     LINK_EXPIRED = "link_expired"
 
@@ -52,6 +54,11 @@ SENTENCES: Final[dict[Verdict, str]] = {
     Verdict.REQUEST_CLOSED: (
         "The request behind this link is no longer approved, so nothing can be fetched with it."
         " Sign in to see where your request stands."
+    ),
+    Verdict.GRANT_SUSPENDED: (
+        "The Data Access Agreement has a new version, and the day to sign it has passed, so the"
+        " grant behind this link is suspended. Sign in, open your request and sign the new version:"
+        " downloads work again at once."
     ),
     Verdict.LINK_REVOKED: (
         "This link has been revoked. Sign in and ask for a new link on the page of your request."
@@ -96,6 +103,7 @@ def resolve(token: str, now: datetime) -> Access:
     link = (
         DownloadLink.objects.filter(pk=claim.link_id)
         .select_related("grant__applicant", "grant__dataset", "grant__access_request")
+        .annotate(is_suspended=suspended_column(now, "grant__"))
         .defer(*_LONG)
         .first()
     )
@@ -109,7 +117,7 @@ def resolve(token: str, now: datetime) -> Access:
 def may_fetch(grant: Grant, file: File, now: datetime) -> bool:
     """Whether this grant lets its holder fetch this file at the instant `now`."""
     return (
-        _standing(grant, now) is Verdict.ALLOWED
+        standing(grant, now) is Verdict.ALLOWED
         and file.release.dataset_id == grant.dataset_id
         and file.release.published_at <= now
     )
@@ -130,6 +138,11 @@ def fetchable_releases(grant: Grant, now: datetime) -> QuerySet[Release]:
 
 def grants_in_force(now: datetime) -> QuerySet[Grant]:
     """The grants under which something may be fetched at the instant `now`."""
+    return running_grants(now).filter(~suspended(now))
+
+
+def running_grants(now: datetime) -> QuerySet[Grant]:
+    """The grants in force at the instant `now`, and those that only wait for a new signature."""
     return Grant.objects.filter(
         Q(revoked_at__isnull=True) | Q(revoked_at__gt=now),
         starts_at__lte=now,
@@ -141,19 +154,29 @@ def grants_in_force(now: datetime) -> QuerySet[Grant]:
 
 def in_force(grant: Grant, now: datetime) -> bool:
     """The twin of `grants_in_force` for a grant at hand."""
-    return _standing(grant, now) is Verdict.ALLOWED
+    return standing(grant, now) is Verdict.ALLOWED
+
+
+def standing(grant: Grant, now: datetime) -> Verdict:
+    """Returns what a link on this grant would meet, the link itself aside."""
+    found = _running(grant, now)
+    if found is Verdict.ALLOWED and is_suspended(grant, now):
+        return Verdict.GRANT_SUSPENDED
+    return found
 
 
 def _verdict(link: DownloadLink, now: datetime) -> Verdict:
-    standing = _standing(link.grant, now)
-    if standing is not Verdict.ALLOWED:
-        return standing
+    found = _running(link.grant, now)
+    if found is not Verdict.ALLOWED:
+        return found
+    if link.is_suspended:  # type: ignore[attr-defined] # annotated by `resolve`
+        return Verdict.GRANT_SUSPENDED
     if link.revoked_at is not None and link.revoked_at <= now:
         return Verdict.LINK_REVOKED
     return Verdict.ALLOWED if now < link.expires_at else Verdict.LINK_EXPIRED
 
 
-def _standing(grant: Grant, now: datetime) -> Verdict:
+def _running(grant: Grant, now: datetime) -> Verdict:
     if not grant.applicant.is_active:
         return Verdict.HOLDER_INACTIVE
     state = grant.state(now)

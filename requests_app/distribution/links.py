@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from requests_app import conf
 from requests_app.audit import kinds, log
-from requests_app.distribution.access import grants_in_force, in_force
+from requests_app.distribution.access import SENTENCES, Verdict, grants_in_force, in_force, standing
 from requests_app.distribution.grants import NO_REASON, lock_grant
 from requests_app.distribution.models import DownloadLink, Grant
 from requests_app.distribution.tokens import digest, new_secret, write_token
@@ -47,7 +47,10 @@ def renew_link(*, grant_id: UUID | str, by: User) -> DownloadLink:
     grant = lock_grant(grant_id)
     if grant.applicant_id != by.pk or not by.is_active:
         raise NotFound("There is no such grant among yours.")
-    if not in_force(grant, timezone.now()):
+    found = standing(grant, timezone.now())
+    if found is Verdict.GRANT_SUSPENDED:
+        raise Conflict(SENTENCES[found])
+    if found is not Verdict.ALLOWED:
         raise Conflict("This grant is not active any more, so there can be no new link for it.")
     limit = conf.links_per_day()
     if grant.links.filter(created_at__gt=timezone.now() - DAY).count() >= limit:

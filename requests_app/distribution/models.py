@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from requests_app.agreements.models import Agreement
+from requests_app.agreements.models import Agreement, AgreementText
 from requests_app.datasets.models import Dataset
 from requests_app.requests.models import AccessRequest
 
@@ -62,6 +62,78 @@ class Grant(models.Model):
     @property
     def audit_trail(self) -> str:
         return f"access_request:{self.access_request_id}"
+
+
+class ReconsentCampaign(models.Model):
+    """Every holder of a grant under an older version is asked to sign `text` by `deadline`.
+
+    Append-only. Who has signed, and who is suspended, is derived: see `reconsents`.
+    """
+
+    text = models.OneToOneField(AgreementText, on_delete=models.PROTECT, related_name="campaign")
+    deadline = models.DateTimeField(help_text="The first instant of suspensions.")
+    reason = models.TextField(help_text="The holders read this.")
+    announced_at = models.DateTimeField(default=timezone.now)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reconsent_campaigns"
+    )
+
+    class Meta:
+        ordering = ("-announced_at",)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(deadline__gt=F("announced_at")), name="campaign_ends_after_start"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"Signing anew: {self.text}"
+
+    @property
+    def audit_ref(self) -> str:
+        return f"reconsent_campaign:{self.pk}"
+
+
+class Reconsent(models.Model):
+    """A grant stands on `agreement` from now on. Append-only; the grant keeps its first one."""
+
+    grant = models.ForeignKey(Grant, on_delete=models.PROTECT, related_name="reconsents")
+    agreement = models.OneToOneField(Agreement, on_delete=models.PROTECT, related_name="reconsent")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-at", "-pk")
+
+    def __str__(self) -> str:
+        return f"{self.grant} under {self.agreement}"
+
+
+class ReconsentNotice(models.Model):
+    """One letter of a campaign to the holder of one grant: each kind once. Append-only."""
+
+    class Kind(models.TextChoices):
+        ANNOUNCED = "announced", "asked to sign"
+        WEEK = "week", "reminded a week before"
+        DAY = "day", "reminded a day before"
+        SUSPENDED = "suspended", "told of the suspension"
+
+    campaign = models.ForeignKey(
+        ReconsentCampaign, on_delete=models.PROTECT, related_name="notices"
+    )
+    grant = models.ForeignKey(Grant, on_delete=models.PROTECT, related_name="reconsent_notices")
+    kind = models.CharField(max_length=10, choices=Kind)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("at", "pk")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("campaign", "grant", "kind"), name="reconsent_notice_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.grant}: {self.get_kind_display()}"
 
 
 class DownloadLink(models.Model):

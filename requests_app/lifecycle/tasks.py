@@ -1,10 +1,16 @@
-"""The periodic sweep as a task; beat runs it."""
+"""Work of this room as tasks; beat runs the sweep."""
 
 from celery import shared_task
 
+from requests_app.lifecycle import reconsent_notices
 from requests_app.lifecycle import sweep as sweeping
 
 
 @shared_task(name="lifecycle.sweep")
 def sweep() -> None:
     sweeping.sweep()
+
+
+@shared_task(name="lifecycle.give_notice")
+def give_notice(grant_id: str) -> None:
+    reconsent_notices.give_notice(grant_id=grant_id)

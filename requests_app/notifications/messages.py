@@ -123,6 +123,37 @@ def request_withdrawn_notice(
     )
 
 
+def agreement_declined(*, why: str, contact: str, **letter: Unpack[Letter]) -> Message:
+    """To the applicant, as a receipt. `why` is the sentence chosen; `reason` may be empty.
+
+    `contact` is the dataset's address, for a paper process.
+    """
+    return _about_request("agreement_declined", letter, why=why, contact=contact)
+
+
+def agreement_declined_notice(
+    *, applicant_name: str, institution: str, why: str, **letter: Unpack[Letter]
+) -> Message:
+    """To a maintainer who had the request before them. `path` leads to the review page."""
+    return _about_request(
+        "agreement_declined_notice",
+        letter,
+        applicant_name=applicant_name,
+        institution=institution,
+        why=why,
+    )
+
+
+def reconsent_asked(*, deadline: datetime, reminder: bool, **letter: Unpack[Letter]) -> Message:
+    """To the holder of a grant: sign the new version by `deadline`. `path` leads to signing it."""
+    return _about_request("reconsent_asked", letter, deadline=deadline, reminder=reminder)
+
+
+def grant_suspended(**letter: Unpack[Letter]) -> Message:
+    """To the holder of a grant: suspended until they sign; `path` leads to signing."""
+    return _about_request("grant_suspended", letter)
+
+
 def grant_revoked(**letter: Unpack[Letter]) -> Message:
     """To the holder of a grant: it has ended, why, and what the agreement asks of them now."""
     return _about_request("grant_revoked", letter)
@@ -142,13 +173,18 @@ def agreement_signed(
     request_url: str,
     pdf: Attachment,
     trail: str,
+    to_be_decided: bool = True,
 ) -> Message:
-    """To whoever signed: their copy of the agreement `number`, and what happens next."""
+    """To whoever signed: their copy of the agreement `number`, and what happens next.
+
+    `to_be_decided` is false for a new version under a grant, which waits for nobody.
+    """
     context = {
         "full_name": full_name,
         "dataset_title": dataset_title,
         "number": number,
         "request_url": request_url,
+        "to_be_decided": to_be_decided,
     }
     return post(name="agreement_signed", to=to, context=context, attachments=[pdf], trail=trail)
 

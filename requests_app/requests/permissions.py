@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from requests_app.datasets.models import Dataset
 from requests_app.identity.models import User
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.states import Verb
@@ -18,18 +19,23 @@ def may_decide(user: User, access_request: AccessRequest) -> bool:
 
     A superuser has no shortcut: running the server is not a mandate to hand out children's faces.
     """
+    return access_request.applicant_id != user.pk and approves_for(user, access_request.dataset)
+
+
+def approves_for(user: User, dataset: Dataset) -> bool:
+    """True for members of *Approvers* who maintain the dataset; superusers have no shortcut."""
     return (
         user.is_active
         and user.is_staff
-        and access_request.applicant_id != user.pk
         and user.groups.filter(name=APPROVERS).exists()
-        and access_request.dataset.maintainers.filter(pk=user.pk).exists()
+        and dataset.maintainers.filter(pk=user.pk).exists()
     )
 
 
 WHO: dict[Verb, Callable[[User, AccessRequest], bool]] = {
     Verb.EDIT: _is_applicant,
     Verb.SIGN: _is_applicant,
+    Verb.DECLINE: _is_applicant,
     Verb.WITHDRAW: _is_applicant,
     Verb.APPROVE: may_decide,
     Verb.RETURN: may_decide,

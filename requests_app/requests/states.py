@@ -15,6 +15,7 @@ class State(TextChoices):
 class Verb(TextChoices):
     EDIT = "edit", "Edit"
     SIGN = "sign", "Sign and submit"
+    DECLINE = "decline", "Decline the agreement"
     APPROVE = "approve", "Approve"
     RETURN = "return", "Return for changes"
     REJECT = "reject", "Reject"
@@ -25,6 +26,7 @@ class Verb(TextChoices):
 TRANSITIONS: dict[Verb, dict[State, State]] = {
     Verb.EDIT: {State.DRAFT: State.DRAFT, State.RETURNED: State.RETURNED},
     Verb.SIGN: {State.DRAFT: State.SUBMITTED, State.RETURNED: State.SUBMITTED},
+    Verb.DECLINE: {State.DRAFT: State.WITHDRAWN, State.RETURNED: State.WITHDRAWN},
     Verb.APPROVE: {State.SUBMITTED: State.APPROVED},
     Verb.RETURN: {State.SUBMITTED: State.RETURNED},
     Verb.REJECT: {State.SUBMITTED: State.REJECTED},

@@ -16,6 +16,7 @@ from requests_app.requests.states import TRANSITIONS, State, Verb
 
 ENTRY_KINDS: dict[Verb, str] = {
     Verb.SIGN: kinds.AGREEMENT_SIGNED,
+    Verb.DECLINE: kinds.AGREEMENT_DECLINED,
     Verb.APPROVE: kinds.REQUEST_APPROVED,
     Verb.RETURN: kinds.REQUEST_RETURNED,
     Verb.REJECT: kinds.REQUEST_REJECTED,

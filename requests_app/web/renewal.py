@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from requests_app.distribution import links
-from requests_app.distribution.access import in_force
+from requests_app.distribution.access import Verdict, standing
 from requests_app.distribution.models import Grant
 from requests_app.errors import Conflict, NotFound, Refused
 
@@ -33,9 +33,11 @@ def renew(request: HttpRequest, grant_id: UUID) -> HttpResponse:
     if grant is None:
         raise NotFound("There is no such grant among yours.")
     if request.method != "POST":
+        found = standing(grant, timezone.now())
         context = {
             "grant": grant,
-            "in_force": in_force(grant, timezone.now()),
+            "in_force": found is Verdict.ALLOWED,
+            "suspended": found is Verdict.GRANT_SUSPENDED,
             "is_synthetic": grant.dataset.releases.filter(is_synthetic=True).exists(),
         }
         return render(request, "web/download_renew.html", context)

@@ -1,16 +1,19 @@
 """The applicant's requests: the list, starting one, where it stands, withdrawing it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from django.contrib import messages
 from django.db.models import Max, Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 
 from requests_app.agreements.models import without_content
 from requests_app.datasets.models import Dataset
 from requests_app.distribution.models import Grant, GrantState
+from requests_app.distribution.reconsents import due_at, unmet_campaign
 from requests_app.errors import Conflict, Invalid, NotFound, Refused
 from requests_app.lifecycle import withdrawing
 from requests_app.requests import drafts
@@ -21,6 +24,7 @@ from requests_app.requests.states import State, Verb
 from requests_app.requests.visibility import own
 from requests_app.review.models import Decision
 from requests_app.web.applicants import ApplicantRequest, applicant_page, own_request_page
+from requests_app.web.signing_anew import waiting_grant
 from requests_app.web.timeline import timeline
 
 
@@ -64,6 +68,7 @@ def request_detail(request: ApplicantRequest, access_request: AccessRequest) -> 
         "agreements": agreements,
         "decision": _decision(access_request),
         "grants": grants,
+        "to_sign": _to_sign(grants),
         "synthetic": active and access_request.dataset.releases.filter(is_synthetic=True).exists(),
         "events": timeline(access_request),
         "may": {verb.value: allows(access_request, verb) for verb in Verb},
@@ -123,7 +128,7 @@ _NEXT: Final[dict[State, Standing]] = {
         "This request is closed. If the reason can be answered, start a new request that does so.",
     ),
     State.WITHDRAWN: Standing(
-        None, "You have withdrawn this request. You may start a new one at any time."
+        None, "This request is withdrawn. You may start a new one at any time."
     ),
 }
 
@@ -159,6 +164,24 @@ def _decision(access_request: AccessRequest) -> Decision | None:
         return None
     decisions = access_request.decisions.select_related("agreement")
     return decisions.defer("private_note", "agreement__values", "agreement__evidence").first()
+
+
+@dataclass(frozen=True, slots=True)
+class ToSign:
+    """A new version waits for the holder's signature, at the latest at `by`."""
+
+    grant: Grant
+    by: datetime
+
+    @property
+    def suspended(self) -> bool:
+        return self.by <= timezone.now()
+
+
+def _to_sign(grants: list[Grant]) -> ToSign | None:
+    grant = waiting_grant(grants)
+    campaign = unmet_campaign(grant) if grant else None
+    return ToSign(grant, due_at(campaign, grant)) if grant and campaign else None
 
 
 def _grants(access_request: AccessRequest) -> QuerySet[Grant]:

@@ -27,7 +27,7 @@ from requests_app.web.request_editing import CHECK
 from requests_app.web.request_forms import PointingForm, problems
 
 _SLOWER: Final = "Too many attempts. Wait a few minutes, then try again."
-_CHANGED: Final = (
+CHANGED: Final = (
     "The agreement is no longer the one you were shown: its text or one of your answers has "
     "changed since. Nothing was signed. Read it again and sign what is there."
 )
@@ -99,13 +99,13 @@ def request_sign(request: ApplicantRequest, access_request: AccessRequest) -> Ht
         return _page(request, access_request, shown, SigningForm(shown=shown, legal_name=name))
     form = SigningForm(request.POST, shown=shown, legal_name=name)
     if not form.is_about(shown):
-        return _overtaken(request, access_request, _CHANGED)
-    if status := _refuse(request, form):
+        return _overtaken(request, access_request, CHANGED)
+    if status := refuse_unproven(request, form):
         return _page(request, access_request, shown, form, status=status)
     return _sign(request, access_request, shown, form)
 
 
-def _refuse(request: ApplicantRequest, form: SigningForm) -> int:
+def refuse_unproven(request: ApplicantRequest, form: SigningForm) -> int:
     """Returns 0 when all is given and the password right, which counts as signing in again.
 
     Otherwise a status. The password is tried last, so that a forgotten tick costs no attempt.

@@ -3,6 +3,7 @@
 from django.urls import include, path, re_path
 
 from requests_app.web import (
+    declining,
     downloads,
     health,
     home,
@@ -11,6 +12,7 @@ from requests_app.web import (
     request_editing,
     requests,
     signing,
+    signing_anew,
     verification,
 )
 
@@ -47,6 +49,8 @@ urlpatterns = [
                 path("", requests.request_detail, name="request_detail"),
                 path("edit/", request_editing.request_edit, name="request_edit"),
                 path("sign/", signing.request_sign, name="request_sign"),
+                path("sign-anew/", signing_anew.request_sign_anew, name="request_sign_anew"),
+                path("decline/", declining.request_decline, name="request_decline"),
                 path("withdraw/", requests.request_withdraw, name="request_withdraw"),
                 path("agreement.pdf", own_documents.request_agreement, name="request_agreement"),
                 path("ethics.pdf", own_documents.request_ethics, name="request_ethics"),

@@ -12,6 +12,7 @@ from hypothesis.extra.django import TestCase
 from requests_app.datasets.models import File, Release
 from requests_app.distribution import access
 from requests_app.distribution.access import Verdict, fetchable_files, may_fetch, resolve
+from requests_app.distribution.reconsents import NOTICE
 from requests_app.distribution.tokens import write_token
 from requests_app.requests.states import State
 from tests.factories.distribution import (
@@ -20,6 +21,7 @@ from tests.factories.distribution import (
     GrantFactory,
     make_link,
 )
+from tests.factories.reconsents import campaign_for, long_standing, signed_anew
 from tests.factories.requests import DatasetFactory, UserFactory
 
 TICK = timedelta(microseconds=1)
@@ -38,6 +40,7 @@ def refusals():
         Verdict.GRANT_REVOKED: make_link(GrantFactory(revoked_at=past)),
         Verdict.GRANT_EXPIRED: make_link(GrantFactory(ends_at=past)),
         Verdict.REQUEST_CLOSED: make_link(),
+        Verdict.GRANT_SUSPENDED: make_link(long_standing(GrantFactory())),
         Verdict.LINK_REVOKED: make_link(revoked_at=past),
         Verdict.LINK_EXPIRED: make_link(created_at=past - timedelta(days=14), expires_at=past),
     }
@@ -47,6 +50,7 @@ def refusals():
     closed = made[Verdict.REQUEST_CLOSED][0].grant.access_request
     closed.state = State.WITHDRAWN
     closed.save()
+    campaign_for(made[Verdict.GRANT_SUSPENDED][0].grant, deadline=past)
     return {why: token for why, (_, token) in made.items()} | {Verdict.UNKNOWN: "x" * 110}
 
 
@@ -177,6 +181,36 @@ class TestBothSpellings(TestCase):
         for grant in made:
             in_query = access.grants_in_force(now).filter(pk=grant.pk).exists()
             assert in_query == access.in_force(grant, now)
+
+    @given(
+        st.lists(st.tuples(offsets, st.sets(st.integers(0, 2))), min_size=1, max_size=3),
+        st.lists(offsets, max_size=3),
+        offsets,
+    )
+    @settings(max_examples=60)
+    def test_they_agree_on_who_had_to_sign_a_new_version(self, grants, deadlines, at):
+        """Grants that began around the notice ago, campaigns that end around now."""
+        start = timezone.now()
+        dataset, now = DatasetFactory(), start + at
+        made = [
+            GrantFactory(
+                agreement__access_request__dataset=dataset,
+                starts_at=start - NOTICE + began,
+                ends_at=start + timedelta(days=90),
+            )
+            for began, _ in grants
+        ]
+        campaigns = [campaign_for(made[0], deadline=start + after) for after in deadlines]
+        for grant, (began, chosen) in zip(made, grants, strict=True):
+            signed = {number for number in chosen if number < len(campaigns)}
+            for number in sorted(signed):
+                signed_anew(grant, campaigns[number])
+            left = deadlines[max(signed, default=-1) + 1 :]
+            expected = not any(max(after, began) <= at for after in left)
+            assert access.in_force(grant, now) == expected
+            assert access.grants_in_force(now).filter(pk=grant.pk).exists() == expected
+            _, token = make_link(grant)
+            assert resolve(token, now).allowed == expected
 
     def test_they_agree_at_every_boundary(self):
         start = timezone.now()

@@ -20,7 +20,13 @@ from tests.factories.review import submitted
 
 pytestmark = pytest.mark.django_db
 
-FOUND = {"agreements": 1, "countersignatures": 1, "links": 1, "messages": 1}
+FOUND = {
+    "agreements": 1,
+    "countersignatures": 1,
+    "links": 1,
+    "reconsents": 0,
+    "messages": 1,
+}
 
 
 @pytest.fixture
@@ -62,7 +68,10 @@ def test_the_command_says_what_it_queued(capsys):
     call_command("sweep", "--json")
     assert json.loads(capsys.readouterr().out) == FOUND
     call_command("sweep")
-    assert "agreements 1, countersignatures 1, links 1, messages 1" in capsys.readouterr().out
+    assert (
+        "agreements 1, countersignatures 1, links 1, reconsents 0, messages 1"
+        in capsys.readouterr().out
+    )
 
 
 def _done() -> tuple[int, int, int, int]:

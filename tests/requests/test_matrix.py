@@ -8,7 +8,7 @@ from requests_app.agreements import signing
 from requests_app.audit.models import Entry
 from requests_app.errors import Conflict, PortalError, Refused
 from requests_app.identity.models import User
-from requests_app.lifecycle import withdrawing
+from requests_app.lifecycle import declining, withdrawing
 from requests_app.requests import drafts
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.permissions import WHO, may
@@ -28,7 +28,7 @@ from tests.factories.review import put, sign
 
 pytestmark = pytest.mark.django_db
 
-APPLICANTS_VERBS = {Verb.EDIT, Verb.SIGN, Verb.WITHDRAW}
+APPLICANTS_VERBS = {Verb.EDIT, Verb.SIGN, Verb.DECLINE, Verb.WITHDRAW}
 APPROVERS_VERBS = {Verb.APPROVE, Verb.RETURN, Verb.REJECT}
 
 
@@ -98,6 +98,9 @@ def _decide(verb):
 DEEDS = {
     Verb.EDIT: _edit,
     Verb.SIGN: lambda it, by: signing.sign(**signature(it, by=by)),
+    Verb.DECLINE: lambda it, by: declining.decline(
+        access_request_id=it.pk, by=by, why=declining.Why.TERMS
+    ),
     Verb.APPROVE: _decide(decisions.approve),
     Verb.RETURN: _decide(decisions.return_for_changes),
     Verb.REJECT: _decide(decisions.reject),

@@ -459,7 +459,7 @@ NEXT = {
     ),
     State.APPROVED: ("your grant has ended", {"request_withdraw", "request_agreement"}),
     State.REJECTED: ("this request is closed", {"request_agreement"}),
-    State.WITHDRAWN: ("you have withdrawn", {"request_agreement"}),
+    State.WITHDRAWN: ("this request is withdrawn", {"request_agreement"}),
 }
 
 

@@ -69,6 +69,8 @@ EXPECTED = {
     "request_detail": OWNER,
     "request_edit": OWNER_IS_LED_ON,
     "request_sign": OWNER_IS_LED_ON,
+    "request_sign_anew": OWNER_IS_LED_ON,
+    "request_decline": OWNER_IS_LED_ON,
     "request_withdraw": OWNER,
     "request_agreement": OWNER,
     "request_ethics": OWNER,
@@ -104,6 +106,8 @@ EXPECTED = {
     "admin:requests_app_accessrequest_revoke": "302 302 302 403 200 403 404",
     "admin:requests_app_accessrequest_close": "302 302 302 403 200 403 404",
     "admin:requests_app_accessrequest_agreement": "302 302 302 200 200 200 404",
+    # The first version: an approver is told that there is nobody to ask.
+    "admin:requests_app_agreementtext_ask": "302 302 302 403 302 403 403",
     # Uploaded after signing: not part of what maintainers may see.
     "admin:requests_app_accessrequest_ethics": NOTHING,
 }

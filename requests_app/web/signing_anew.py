@@ -1,0 +1,99 @@
+"""The page where the holder of a grant signs a new version of the agreement."""
+
+from collections.abc import Iterable
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import get_language
+
+from requests_app.agreements.preview import Preview, preview
+from requests_app.distribution.models import Grant
+from requests_app.distribution.reconsents import due_at, is_suspended, unmet_campaign
+from requests_app.errors import Conflict, Invalid, Refused
+from requests_app.lifecycle.reconsent import may_sign_anew, sign_anew
+from requests_app.requests.models import AccessRequest
+from requests_app.web.applicants import ApplicantRequest, own_request_page
+from requests_app.web.request_forms import problems
+from requests_app.web.signing import CHANGED, SigningForm, refuse_unproven
+
+
+@own_request_page("GET", "HEAD", "POST")
+def request_sign_anew(request: ApplicantRequest, access_request: AccessRequest) -> HttpResponse:
+    """Shows the new version, filled in with the answers of the approved request, and signs it."""
+    grant = waiting_grant(access_request.grants.select_related("agreement__text"))
+    if grant is None:
+        messages.info(request, "There is no new version to sign for this request.")
+        return redirect("request_detail", access_request.pk)
+    shown, name = preview(access_request), access_request.legal_name
+    if request.method != "POST":
+        return _page(request, grant, shown, SigningForm(shown=shown, legal_name=name))
+    form = SigningForm(request.POST, shown=shown, legal_name=name)
+    if not form.is_about(shown):
+        fresh = SigningForm(shown=shown, legal_name=name)
+        return _page(request, grant, shown, fresh, status=409, notice=CHANGED)
+    if status := refuse_unproven(request, form):
+        return _page(request, grant, shown, form, status=status)
+    return _sign(request, grant, shown, form)
+
+
+def waiting_grant(grants: Iterable[Grant]) -> Grant | None:
+    """Returns the grant of one's own for which a new version is to be signed; None if none."""
+    return next((grant for grant in grants if may_sign_anew(grant)), None)
+
+
+def _sign(
+    request: ApplicantRequest, grant: Grant, shown: Preview, form: SigningForm
+) -> HttpResponse:
+    given = form.cleaned_data
+    try:
+        sign_anew(
+            grant_id=grant.pk,
+            by=request.user,
+            typed_name=given["typed_name"],
+            affirmations=given["affirmations"],
+            consent_electronic=given["consent_electronic"],
+            reauthenticated_at=timezone.now(),
+            method="password",
+            text_id=given["text_id"],
+            shown_sha256=given["shown_sha256"],
+            locale=get_language() or "",
+        )
+    except Invalid as error:
+        form.point_out(error.fields or {"": [error.message]})
+        return _page(request, grant, shown, form, status=400)
+    except Refused as error:
+        return _page(request, grant, shown, form, status=403, notice=error.message)
+    except Conflict as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(
+            request,
+            "Signed. Your grant stands on the new version, and a copy of the agreement will be "
+            f"sent to {request.user.email}.",
+        )
+    return redirect("request_detail", grant.access_request_id)
+
+
+def _page(
+    request: ApplicantRequest,
+    grant: Grant,
+    shown: Preview,
+    form: SigningForm,
+    *,
+    status: int = 200,
+    notice: str = "",
+) -> HttpResponse:
+    campaign = unmet_campaign(grant)
+    context = {
+        "access_request": grant.access_request,
+        "campaign": campaign,
+        "deadline": campaign and due_at(campaign, grant),
+        "suspended": is_suspended(grant, timezone.now()),
+        "shown": shown,
+        "form": form,
+        "problems": problems(form) if form.is_bound else [],
+        "notice": notice,
+    }
+    return render(request, "web/requests/sign_anew.html", context, status=status)

@@ -1,0 +1,132 @@
+"""The holder's pages: what waits, signing it, and what is said meanwhile."""
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.core.cache import cache
+from django.urls import reverse
+from django.utils import timezone
+
+from requests_app.agreements.preview import preview
+from requests_app.distribution.access import in_force
+from requests_app.distribution.models import Reconsent
+from tests.factories.distribution import make_link
+from tests.factories.reconsents import campaign_for, long_standing
+from tests.factories.review import granted
+from tests.web.form_filling import fields, text
+
+pytestmark = pytest.mark.django_db
+
+PASSWORD = "seven gulls on a pier"  # made up for these tests
+
+
+@pytest.fixture(autouse=True)
+def _fresh_limits():
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def grant(client):
+    """A grant of somebody who is signed in."""
+    made = long_standing(granted())
+    holder = made.applicant
+    EmailAddress.objects.create(user=holder, email=holder.email, verified=True, primary=True)
+    holder.set_password(PASSWORD)
+    holder.save()
+    client.force_login(holder)
+    return made
+
+
+def page(grant):
+    return reverse("request_sign_anew", args=[grant.access_request_id])
+
+
+def status(grant):
+    return reverse("request_detail", args=[grant.access_request_id])
+
+
+def sign(client, grant, **changes):
+    whole = {
+        "affirmations": [each.key for each in preview(grant.access_request).affirmations],
+        "consent_electronic": "on",
+        "typed_name": grant.access_request.legal_name,
+        "password": PASSWORD,
+    }
+    return client.post(page(grant), fields(client.get(page(grant)).content, **(whole | changes)))
+
+
+def test_without_a_campaign_there_is_nothing_to_sign(client, grant):
+    assert client.get(page(grant)).headers["Location"] == status(grant)
+    assert page(grant) not in client.get(status(grant)).content.decode()
+
+
+def test_the_page_shows_the_new_version_filled_in_and_until_when(client, grant):
+    campaign = campaign_for(grant)
+    shown = text(client.get(page(grant)).content)
+    assert "may look 2 times at" in shown
+    assert grant.access_request.legal_name in shown
+    assert f"{campaign.deadline:%-d %B %Y}" in shown
+    assert "Gulls asked for it." in shown
+    assert "Sign and submit" not in shown
+
+
+def test_the_status_page_leads_there(client, grant):
+    campaign = campaign_for(grant)
+    shown = client.get(status(grant)).content.decode()
+    assert f'href="{page(grant)}"' in shown
+    assert f"{campaign.deadline:%-d %B %Y}" in shown
+
+
+def test_a_suspended_holder_is_told_to_sign_and_signing_brings_the_downloads_back(client, grant):
+    campaign_for(grant, days=-1)
+    _, token = make_link(grant)
+    refused = client.get(f"/d/{token}/")
+    assert refused.status_code == 403
+    assert "sign the new version" in refused.content.decode()
+    shown = text(client.get(status(grant)).content)
+    assert "suspended until you sign" in shown
+    assert "New link" not in shown
+    assert sign(client, grant).headers["Location"] == status(grant)
+    assert in_force(grant, timezone.now())
+    assert client.get(f"/d/{token}/").status_code == 200
+    shown = text(client.get(status(grant)).content)
+    assert "You signed the new version of the agreement" in shown
+    assert "suspended" not in shown
+
+
+def test_asking_for_a_link_meanwhile_leads_to_signing(client, grant):
+    campaign_for(grant, days=-1)
+    where = reverse("link_renew", args=[grant.pk])
+    assert "suspended until you sign the new version" in text(client.get(where).content)
+    told = client.post(where, follow=True)
+    assert "sign the new version" in text(told.content)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"password": "wrong"}, 400),
+        ({"affirmations": []}, 400),
+        ({"typed_name": "Somebody Else"}, 400),
+        ({"shown_sha256": "0" * 64}, 409),
+    ],
+)
+def test_nothing_is_signed_by_half(client, grant, changes, code):
+    campaign_for(grant)
+    assert sign(client, grant, **changes).status_code == code
+    assert not Reconsent.objects.exists()
+
+
+def test_sending_it_twice_signs_once(client, grant):
+    campaign_for(grant)
+    sent = fields(
+        client.get(page(grant)).content,
+        affirmations=[each.key for each in preview(grant.access_request).affirmations],
+        consent_electronic="on",
+        typed_name=grant.access_request.legal_name,
+        password=PASSWORD,
+    )
+    for _ in range(2):
+        assert client.post(page(grant), sent).headers["Location"] == status(grant)
+    assert Reconsent.objects.count() == 1
