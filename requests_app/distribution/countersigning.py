@@ -2,22 +2,29 @@
 
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from requests_app.agreements import documents
 from requests_app.agreements.models import AgreementDocument
-from requests_app.distribution.models import Grant
+from requests_app.distribution.models import Grant, Reconsent
+from requests_app.distribution.reconsents import stands_on
 from requests_app.errors import NotFound
 
 
 def waiting() -> QuerySet[Grant]:
-    """Returns the grants whose agreement is sealed and not countersigned yet, oldest first.
+    """Returns the grants whose binding agreement is sealed and not countersigned, oldest first.
 
     A grant that has ended meanwhile counts: its request was approved, and the copy is owed.
     """
-    made = AgreementDocument.objects.filter(agreement=OuterRef("agreement"))
+    anew = Reconsent.objects.filter(grant=OuterRef("pk")).values("agreement")[:1]
+    made = AgreementDocument.objects.filter(agreement=OuterRef("binding"))
     countersigned = made.filter(kind=AgreementDocument.Kind.COUNTERSIGNED)
-    return Grant.objects.filter(Exists(made), ~Exists(countersigned)).order_by("starts_at")
+    return (
+        Grant.objects.alias(binding=Coalesce(Subquery(anew), F("agreement")))
+        .filter(Exists(made), ~Exists(countersigned))
+        .order_by("starts_at")
+    )
 
 
 def countersign(*, grant_id: UUID | str) -> AgreementDocument | None:
@@ -31,4 +38,4 @@ def countersign(*, grant_id: UUID | str) -> AgreementDocument | None:
     grant = waiting().filter(pk=grant_id).first()
     if grant is None:
         return None
-    return documents.countersign_document(agreement_id=grant.agreement_id)
+    return documents.countersign_document(agreement_id=stands_on(grant).pk)

@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
+from django.utils import timezone
+
 from requests_app.agreements.models import Agreement
 from requests_app.distribution.models import Grant, GrantState
+from requests_app.distribution.reconsents import is_suspended, stands_on
 from requests_app.identity.models import User
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.states import State
@@ -34,20 +38,16 @@ def standing(number: str, *, to: User | None) -> Standing | None:
     None when there is no such agreement, or `to` (None: somebody unknown) may not know: only its
     applicant and those who may review or audit the request do.
     """
-    agreement = (
-        Agreement.objects.select_related("access_request", "grant").filter(number=number).first()
-    )
+    agreement = Agreement.objects.select_related("access_request").filter(number=number).first()
     if agreement is None or to is None or not _may_know(to, agreement.access_request):
         return None
-    if (grant := Grant.objects.filter(agreement=agreement).first()) is not None:
-        return _of_grant(grant)
+    signed_for = Q(agreement=agreement) | Q(reconsents__agreement=agreement)
+    if (grant := Grant.objects.filter(signed_for).distinct().first()) is not None:
+        binding = stands_on(grant)
+        return _of_grant(grant) if binding == agreement else _superseded(binding)
     newer = agreement.access_request.agreements.filter(signed_at__gt=agreement.signed_at)
     if (newest := newer.order_by("-signed_at").first()) is not None:
-        return Standing(
-            in_force=False,
-            word="superseded",
-            sentence=f"It was superseded by {newest.number}, which the applicant signed later.",
-        )
+        return _superseded(newest)
     word, sentence = _WITHOUT_GRANT[State(agreement.access_request.state)]
     return Standing(in_force=False, word=word, sentence=sentence)
 
@@ -58,7 +58,15 @@ def _may_know(user: User, access_request: AccessRequest) -> bool:
     return for_review(user).filter(pk=access_request.pk).exists()
 
 
+def _superseded(newer: Agreement) -> Standing:
+    sentence = f"It was superseded by {newer.number}, which the applicant signed later."
+    return Standing(in_force=False, word="superseded", sentence=sentence)
+
+
 def _of_grant(grant: Grant) -> Standing:
+    if grant.state() is GrantState.ACTIVE and is_suspended(grant, timezone.now()):
+        sentence = "Its grant is suspended until the applicant signs the version in force."
+        return Standing(in_force=False, word="suspended", sentence=sentence)
     match grant.state():
         case GrantState.ACTIVE:
             sentence = f"Its grant is active until {_day(grant.ends_at)}."

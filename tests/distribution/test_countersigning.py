@@ -7,10 +7,12 @@ from requests_app.agreements.models import AgreementDocument
 from requests_app.distribution import grants
 from requests_app.distribution.countersigning import countersign, waiting
 from requests_app.errors import NotFound
+from requests_app.lifecycle.reconsent import sign_anew
 from requests_app.lifecycle.sweep import sweep
 from requests_app.review.decisions import approve
-from tests.factories.agreements import signed_agreement
+from tests.factories.agreements import signature, signed_agreement
 from tests.factories.distribution import GrantFactory
+from tests.factories.reconsents import campaign_for, long_standing
 from tests.factories.requests import approver
 
 pytestmark = pytest.mark.django_db
@@ -58,6 +60,22 @@ def test_the_copy_is_owed_even_when_the_grant_has_ended():
     by = approver(agreement.access_request.dataset)
     grants.revoke_grant(grant_id=agreement.grant.pk, by=by, reason="Gulls were fed.")
     assert list(waiting()) == [agreement.grant]
+
+
+def test_an_agreement_signed_anew_is_countersigned_too():
+    first = approved(run=True)
+    grant = long_standing(first.grant)
+    campaign_for(grant)
+    access_request = grant.access_request
+    anew = signature(access_request)
+    del anew["access_request_id"]
+    signed = sign_anew(grant_id=grant.pk, **anew).agreement
+    assert not waiting().exists(), "it is not sealed yet"
+    render_document(agreement_id=signed.pk)
+    assert list(waiting()) == [grant]
+    countersign(grant_id=grant.pk)
+    assert signed.document.kind == AgreementDocument.Kind.COUNTERSIGNED
+    assert not waiting().exists()
 
 
 def test_a_grant_without_a_sealed_document_waits_and_one_that_is_not_there_is_not_found():

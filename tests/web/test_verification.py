@@ -17,6 +17,7 @@ from requests_app.distribution.standing import standing
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.states import State
 from tests.factories.agreements import signed_agreement
+from tests.factories.reconsents import campaign_for, long_standing, signed_anew
 from tests.factories.requests import UserFactory, approver, auditor, reviewer
 from tests.factories.review import put
 
@@ -110,6 +111,18 @@ def test_an_agreement_signed_again_is_superseded():
     found = standing(first.number, to=first.signer)
     assert found.word == "superseded"
     assert "GULLS-DAA-2026-999999" in found.sentence
+
+
+def test_a_grant_stands_on_the_agreement_signed_anew_and_suspends_the_one_left_behind(agreement):
+    grant = long_standing(Grant.objects.get())
+    campaign = campaign_for(grant, deadline=timezone.now() - timedelta(hours=1))
+    old = standing(agreement.number, to=agreement.signer)
+    assert (old.in_force, old.word) == (False, "suspended")
+    newer = signed_anew(grant, campaign)
+    old = standing(agreement.number, to=agreement.signer)
+    assert (old.in_force, old.word) == (False, "superseded")
+    assert newer.number in old.sentence
+    assert standing(newer.number, to=agreement.signer).word == "in force"
 
 
 def test_every_state_of_a_request_has_a_standing():
