@@ -27,6 +27,8 @@ _RANGE: Final = re.compile(
 )
 _PLACE: Final = re.compile(rb"<[0-9A-Fa-f]+>")
 _MOST: Final = 32
+_LARGEST_PLACE: Final = 64 * 1024  # ours have 4 thousand digits, and some more with a time stamp
+_MOST_CERTIFICATES: Final = 16  # a stranger may pack in millions, and reading them takes minutes
 _DIGESTS: Final = frozenset({"sha256", "sha384", "sha512"})
 
 
@@ -52,14 +54,18 @@ def marks(content: bytes, trust: Trust) -> list[Mark]:
 
 def _mark(content: bytes, hit: re.Match[bytes], trust: Trust) -> Mark | None:
     before, after, rest = (int(number) for number in hit.groups())
-    place = content[before:after]
     end = after + rest
     # What names the range must itself be covered, or it would be somebody else's word.
-    if before >= after or hit.end() > end or not _PLACE.fullmatch(place):
+    if not 0 < after - before <= _LARGEST_PLACE or hit.end() > end:
+        return None
+    place = content[before:after]
+    if not _PLACE.fullmatch(place):
         return None
     try:
         message = cms.ContentInfo.load(bytes.fromhex(place[1:-1].decode()))
         signed_data = message["content"]
+        if len(signed_data["certificates"]) > _MOST_CERTIFICATES:
+            return None
         bundle = extract_certs_for_validation(signed_data)
         if not trust.holds(bundle.signer_cert, bundle.other_certs):
             return None

@@ -8,13 +8,16 @@ import re
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
+from itertools import islice
 from typing import Any, Final
 
 from pyhanko.pdf_utils.generic import DictionaryObject, IndirectObject
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 _OBJECT: Final = re.compile(rb"(?<!\d)(\d{1,9})\s+\d{1,5}\s+obj\b")
-_PACKED: Final = re.compile(rb"/ObjStm\b.{0,2000}?\bstream\r?\n", re.DOTALL)
+_PACKED: Final = re.compile(rb"/ObjStm\b")
+_STREAM: Final = re.compile(rb"\bstream\r?\n")
+_LONGEST_HEAD: Final = 2000
 _MOST_UNPACKED: Final = 1024 * 1024
 _MOST_PACKED: Final = 100
 _MOST_TOLD: Final = 10
@@ -45,11 +48,14 @@ def _order(words: str) -> tuple[str, int]:
 
 def _objects(added: bytes) -> Iterator[int]:
     yield from (int(hit[1]) for hit in _OBJECT.finditer(added))
-    for count, hit in enumerate(_PACKED.finditer(added)):
-        if count == _MOST_PACKED:
-            return
+    # Whatever bears the name counts: a search for a stream behind each of millions takes long.
+    for hit in islice(_PACKED.finditer(added), _MOST_PACKED):
+        begin = _STREAM.search(added, hit.end(), hit.end() + _LONGEST_HEAD)
+        if begin is None:
+            continue
+        packed = added[begin.end() : begin.end() + _MOST_UNPACKED]
         try:
-            text = zlib.decompressobj().decompress(added[hit.end() :], _MOST_UNPACKED)
+            text = zlib.decompressobj().decompress(packed, _MOST_UNPACKED)
         except zlib.error:
             continue
         # It begins with pairs of an object's number and its place (ISO 32000-2, 7.5.7).

@@ -4,16 +4,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
-from typing import Final
 
 from requests_app import conf
-from requests_app.datasets.manifest import manifest
+from requests_app.datasets.manifest import MANIFEST, manifest
 from requests_app.datasets.models import File, Release
 from requests_app.distribution.archive import Archive, Member, Slice, text_member
 from requests_app.distribution.storage.base import Storage, StorageError
 from requests_app.distribution.storage.local import LocalStorage
-
-MANIFEST: Final = "manifest.sha256"
 
 
 @dataclass(frozen=True, slots=True)

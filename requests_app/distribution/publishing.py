@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 from collections.abc import Callable, Generator, Sequence
@@ -18,7 +19,7 @@ from requests_app.audit import kinds, log
 from requests_app.datasets.card import card_from
 from requests_app.datasets.digests import DigestingReader, Digests
 from requests_app.datasets.folder import FoundFile, read_folder
-from requests_app.datasets.manifest import manifest
+from requests_app.datasets.manifest import MANIFEST, manifest
 from requests_app.datasets.models import Dataset, File, Release
 from requests_app.distribution.storage import staging
 from requests_app.errors import Conflict, Invalid
@@ -159,7 +160,10 @@ def _open_plain(path: Path) -> BinaryIO:
 
 
 def _finish(release: Release, rows: Sequence[File], stage: Path, *, by: log.Audited) -> Release:
-    """Rows, entry and files come into force together."""
+    """Rows, entry, files and the manifest beside them come into force together."""
+    text = manifest((row.path, row.sha256) for row in rows).encode()
+    release.manifest_sha256 = hashlib.sha256(text).hexdigest()
+    staging.write(stage, MANIFEST, io.BytesIO(text))
     staging.settle()
     with transaction.atomic():
         Dataset.objects.select_for_update().get(pk=release.dataset_id)
@@ -170,8 +174,6 @@ def _finish(release: Release, rows: Sequence[File], stage: Path, *, by: log.Audi
 
 
 def _insert(release: Release, rows: Sequence[File], *, by: log.Audited) -> None:
-    text = manifest((row.path, row.sha256) for row in rows)
-    release.manifest_sha256 = hashlib.sha256(text.encode()).hexdigest()
     release.file_count = len(rows)
     release.total_bytes = sum(row.size for row in rows)
     release.save(force_insert=True)

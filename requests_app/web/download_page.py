@@ -11,10 +11,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from requests_app.datasets.card import card_from
+from requests_app.datasets.manifest import MANIFEST
 from requests_app.datasets.models import File, Release
 from requests_app.distribution.access import fetchable_files
 from requests_app.distribution.models import DownloadLink
-from requests_app.distribution.packages import MANIFEST, package_of
+from requests_app.distribution.packages import package_of
 
 _PLAIN: Final = "!$&'()*+,;=/~:@"
 """What stands in a path as it is (RFC 3986 section 3.3), the same as for `reverse`."""

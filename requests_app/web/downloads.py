@@ -21,11 +21,12 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from requests_app.audit import kinds, log
+from requests_app.datasets.manifest import MANIFEST
 from requests_app.datasets.models import File, Release
 from requests_app.distribution import streams
 from requests_app.distribution.access import fetchable_files, fetchable_releases, resolve
 from requests_app.distribution.models import DownloadLink
-from requests_app.distribution.packages import MANIFEST, package_of, storage, whole_file
+from requests_app.distribution.packages import package_of, storage, whole_file
 from requests_app.distribution.ranges import Selection
 from requests_app.distribution.storage.base import StorageError
 from requests_app.errors import NotFound

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from django.db import DatabaseError, transaction
 
+from requests_app import conf
 from requests_app.audit import kinds, log
 from requests_app.audit.models import Entry
 from requests_app.datasets.folder import read_folder
@@ -93,6 +94,8 @@ def test_the_manifest_digest_is_that_of_the_manifest_handed_out(dataset, folder)
     release = publish(dataset, folder)
     text = package_of(release).manifest
     assert hashlib.sha256(text).hexdigest() == release.manifest_sha256
+    stored = conf.files_dir() / release.storage_prefix / "manifest.sha256"
+    assert stored.read_bytes() == text, "it lies beside the files, for `sha256sum -c`"
     assert len(text.splitlines()) == release.file_count
 
 
@@ -245,7 +248,7 @@ def test_of_two_at_once_the_second_to_finish_is_told(dataset, folder, store, tmp
     with pytest.raises(Conflict, match="is published and cannot change"):
         publish(dataset, folder, progress=be_first)
     assert Release.objects.get().file_count == 3
-    assert len(visible(store)) == 3
+    assert len(visible(store)) == 4
 
 
 def test_files_of_a_publication_that_never_committed_make_way(dataset, folder, store):
@@ -253,7 +256,7 @@ def test_files_of_a_publication_that_never_committed_make_way(dataset, folder, s
     (store / "gulls/1.0/half.mp4").write_text("half")
     publish(dataset, folder)
     assert "gulls/1.0/half.mp4" not in visible(store)
-    assert len(visible(store)) == 5
+    assert len(visible(store)) == 6
 
 
 FILL_AND_WAIT = """
