@@ -26,7 +26,7 @@ for _name in (
 if "CMED_TEST_DATABASE_URL" in os.environ:  # set by the plugin tests.on_postgres
     os.environ["CMED_DATABASE_URL"] = os.environ["CMED_TEST_DATABASE_URL"]
 
-(_scratch / "static").mkdir(parents=True)  # WhiteNoise warns where it finds none
+(_scratch / "static").mkdir(parents=True, exist_ok=True)  # WhiteNoise warns where it finds none
 
 from cmed_portal.settings import *  # noqa: E402, F403 - the environment must be set first
 

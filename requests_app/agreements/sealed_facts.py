@@ -36,7 +36,9 @@ class Signer:
 class SealSeen:
     """One seal: what it is, when it was set (aware), and with which certificate.
 
-    `stamped_by` names the time-stamp authority; its own certificate is not checked here.
+    `at` is the portal's word, which the seal covers. `stamped_by` names the time-stamp authority;
+    a stamp lies outside of what is sealed and its own certificate is not checked here, so whoever
+    has the file can put one there: nothing is judged by it.
     """
 
     role: str
@@ -101,23 +103,22 @@ def _evidence(reader: PdfFileReader) -> dict[str, Any]:
 
 
 def _seal(signature: Any, mark: Mark) -> SealSeen:
-    stamp = next(filter(None, (_stamp(mark, token) for token in time_stamps(mark))), None)
-    at, authority = stamp or (signature.self_reported_timestamp, "")
+    stamp = next(filter(None, (_stamp(mark, token) for token in time_stamps(mark))), "")
     return SealSeen(
         role=ROLES[signature.field_name],
         level="B-T" if stamp else "B-B",
-        at=at,
-        stamped_by=authority,
+        at=signature.self_reported_timestamp,
+        stamped_by=stamp,
         certificate_sha256=fingerprint(mark.certificate),
         subject=mark.certificate.subject.human_friendly,
     )
 
 
-def _stamp(mark: Mark, token: cms.SignedData) -> tuple[datetime, str] | None:
-    """The time and the authority of a stamp that fits the seal, None for one that does not."""
+def _stamp(mark: Mark, token: cms.SignedData) -> str:
+    """The authority that a stamp names if it fits the seal, empty for one that does not."""
     check = message_imprint_checker(extract_signer_info(mark.signed_data))
     trust_nobody = ValidationContext(trust_roots=[], allow_fetching=False)
     told = asyncio.run(validate_tst_signed_data(token, trust_nobody, check))
     if not (told["intact"] and told["valid"]):
-        return None
-    return told["timestamp"], told["signing_cert"].subject.human_friendly
+        return ""
+    return str(told["signing_cert"].subject.human_friendly)

@@ -5,6 +5,7 @@ from io import BytesIO
 
 import pytest
 import time_machine
+from asn1crypto import cms
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -203,9 +204,10 @@ def test_whatever_a_file_holds_there_is_a_verdict(sealed, trust, junk, place):
         b"1 0 obj << /Kids [1 0 R] >> endobj" * 10_000,
         b"[" * 100_000,
         b"/ObjStm stream\n" * 10_000,
+        b"/ObjStm " * 1_000_000,
         b"<" * 1_000_000,
     ],
-    ids=range(8),
+    ids=range(9),
 )
 def test_hostile_files_get_a_verdict_soon(hostile, sealed, trust):
     assert verify(b"%PDF-1.7\n" + hostile, trust).finding is Finding.NOT_OURS
@@ -216,3 +218,17 @@ def test_what_unpacks_to_gigabytes_is_not_unpacked(sealed, trust):
     bomb = zlib.compress(bytes(50_000_000), 9)
     stream = b"\n/Type/ObjStm/N 1/First 5>>\nstream\n" + bomb + b"\nendstream\n"
     assert verify(sealed + stream * 20, trust).finding is Finding.ALTERED
+
+
+def test_a_seal_of_ours_stuffed_with_certificates_is_not_read(sealed, trust, monkeypatch):
+    [(_, before, after, _)] = signed_ranges(sealed)
+    message = cms.ContentInfo.load(bytes.fromhex(sealed[before + 1 : after - 1].decode()))
+    [*own] = message["content"]["certificates"]
+    asked = []
+    monkeypatch.setattr(Trust, "holds", lambda *given: asked.append(given))
+    for count in (20, 2_000):
+        message["content"]["certificates"] = own * count
+        place = b"<" + message.dump(force=True).hex().encode() + b">"
+        start = b"%%PDF-1.7\n/ByteRange [0 100 %d 9]" % (100 + len(place))
+        assert verify(start.ljust(100) + place + b" " * 9, trust).sentence == NO_SEAL
+    assert not asked

@@ -48,7 +48,8 @@ class Command(PortalCommand):
                 about = ", ".join(filter(None, (signer["position"], signer["institution"])))
                 lines.append(f"  signed: {facts['signed_at']} by {signer['name']} ({about})")
             for seal in facts["seals"]:
-                stamp = f", time stamp by {seal['stamped_by']}" if seal["stamped_by"] else ""
+                by = seal["stamped_by"]
+                stamp = f", with a time stamp that names {by}, not checked here" if by else ""
                 lines.append(f"  {seal['role']}: {seal['at']}, PAdES {seal['level']}{stamp}")
                 lines.append(f"    certificate SHA-256 {seal['certificate_sha256']}")
         return "\n".join(lines)
