@@ -2,7 +2,7 @@ import re
 import shutil
 import subprocess
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import BytesIO
 
@@ -25,8 +25,10 @@ from pyhanko_certvalidator import ValidationContext
 from pypdf import PdfReader
 
 from requests_app.agreements.seal import Level, Role, Seal, level_now, seal_pdf
+from requests_app.agreements.trust import Trust
+from requests_app.agreements.verification import Finding, verify
 from requests_app.errors import Misconfigured
-from tests.factories.seals import countersigned_pdf, key_in, sealed_pdf
+from tests.factories.seals import countersigned_pdf, key_in, pem, sealed_pdf
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +132,7 @@ def authority(key):
 
     server = HTTPServer(("127.0.0.1", 0), Answering)
     server.broken = False
+    server.stamper = stamper
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield server
@@ -164,6 +167,19 @@ def test_with_an_authority_the_seal_bears_its_time_stamp(authority, settings, ke
     assert status.timestamp_validity.intact
     assert status.timestamp_validity.signing_cert.subject.native["common_name"] == "Clock on a pier"
     assert judged(stamped, key)["PortalSeal"].timestamp_validity is None
+
+
+def test_nothing_is_judged_by_a_stamp_that_anybody_could_have_put_there(
+    authority, settings, key, sealed
+):
+    settings.TIMESTAMP_URL = f"http://127.0.0.1:{authority.server_port}/"
+    authority.stamper.fixed_dt = datetime(2001, 1, 1, tzinfo=UTC)
+    stamped = seal_pdf(sealed, Seal(key, Level.B_T), Role.COUNTERSIGNATURE)
+    verdict = verify(stamped, Trust.from_pem(pem(*key.chain, key.certificate)))
+    assert verdict.finding is Finding.GENUINE
+    seal = verdict.facts.seals[-1]
+    assert timezone.now() - seal.at < timedelta(minutes=5)
+    assert "Clock on a pier" in seal.stamped_by
 
 
 def test_without_a_stamp_there_is_no_seal(authority, settings, key, sealed):

@@ -220,15 +220,15 @@ def test_what_unpacks_to_gigabytes_is_not_unpacked(sealed, trust):
     assert verify(sealed + stream * 20, trust).finding is Finding.ALTERED
 
 
-def test_a_seal_of_ours_stuffed_with_certificates_is_not_read(sealed, trust, monkeypatch):
+def test_a_seal_of_ours_stuffed_with_more_than_a_seal_needs_is_not_read(sealed, trust, monkeypatch):
     [(_, before, after, _)] = signed_ranges(sealed)
     message = cms.ContentInfo.load(bytes.fromhex(sealed[before + 1 : after - 1].decode()))
     [*own] = message["content"]["certificates"]
     asked = []
     monkeypatch.setattr(Trust, "holds", lambda *given: asked.append(given))
-    for count in (20, 2_000):
+    for count, filling in ((20, b""), (1, b"0" * 100_000)):
         message["content"]["certificates"] = own * count
-        place = b"<" + message.dump(force=True).hex().encode() + b">"
+        place = b"<" + message.dump(force=True).hex().encode() + filling + b">"
         start = b"%%PDF-1.7\n/ByteRange [0 100 %d 9]" % (100 + len(place))
         assert verify(start.ljust(100) + place + b" " * 9, trust).sentence == NO_SEAL
     assert not asked
