@@ -1,6 +1,6 @@
 """Texts of the Data Access Agreement, signed agreements, and their rendered documents.
 
-Rows of this module are append-only: triggers refuse UPDATE and DELETE (migration 0002).
+Rows of this module are append-only: triggers refuse UPDATE and DELETE (`audit.guarded`).
 """
 
 import uuid

@@ -1,4 +1,4 @@
-"""What maintainers decided. Append-only, like the agreements it stands on (migration 0002)."""
+"""What maintainers decided. Append-only, like the agreements it stands on (`audit.guarded`)."""
 
 from django.conf import settings
 from django.db import models
