@@ -78,6 +78,16 @@ class SigningForm(PointingForm):
             raise forms.ValidationError(f"Tick every affirmation, or do not sign: {left} left.")
         return ticked
 
+    def signature(self) -> dict[str, Any]:
+        """Returns what was given, as the verbs that sign take it; the password was right now."""
+        names = ("typed_name", "affirmations", "consent_electronic", "text_id", "shown_sha256")
+        return {
+            **{name: self.cleaned_data[name] for name in names},
+            "reauthenticated_at": timezone.now(),
+            "method": "password",
+            "locale": get_language() or "",
+        }
+
     def is_about(self, shown: Preview) -> bool:
         """Whether the page that was sent in showed what would be signed now."""
         sent = (self.data.get("text_id"), self.data.get("shown_sha256"))
@@ -130,20 +140,8 @@ def refuse_unproven(request: ApplicantRequest, form: SigningForm) -> int:
 def _sign(
     request: ApplicantRequest, access_request: AccessRequest, shown: Preview, form: SigningForm
 ) -> HttpResponse:
-    given = form.cleaned_data
     try:
-        sign(
-            access_request_id=access_request.pk,
-            by=request.user,
-            typed_name=given["typed_name"],
-            affirmations=given["affirmations"],
-            consent_electronic=given["consent_electronic"],
-            reauthenticated_at=timezone.now(),
-            method="password",
-            text_id=given["text_id"],
-            shown_sha256=given["shown_sha256"],
-            locale=get_language() or "",
-        )
+        sign(access_request_id=access_request.pk, by=request.user, **form.signature())
     except Invalid as error:
         form.point_out(error.fields or {"": [error.message]})
         return _page(request, access_request, shown, form, status=400)

@@ -6,7 +6,6 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.translation import get_language
 
 from requests_app.agreements.preview import Preview, preview
 from requests_app.distribution.models import Grant
@@ -46,20 +45,8 @@ def waiting_grant(grants: Iterable[Grant]) -> Grant | None:
 def _sign(
     request: ApplicantRequest, grant: Grant, shown: Preview, form: SigningForm
 ) -> HttpResponse:
-    given = form.cleaned_data
     try:
-        sign_anew(
-            grant_id=grant.pk,
-            by=request.user,
-            typed_name=given["typed_name"],
-            affirmations=given["affirmations"],
-            consent_electronic=given["consent_electronic"],
-            reauthenticated_at=timezone.now(),
-            method="password",
-            text_id=given["text_id"],
-            shown_sha256=given["shown_sha256"],
-            locale=get_language() or "",
-        )
+        sign_anew(grant_id=grant.pk, by=request.user, **form.signature())
     except Invalid as error:
         form.point_out(error.fields or {"": [error.message]})
         return _page(request, grant, shown, form, status=400)
