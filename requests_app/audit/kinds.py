@@ -25,6 +25,7 @@ SIGNED_IN = "applicant:session:opened"
 SIGN_IN_FAILED = "visitor:session:refused"
 PASSWORD_CHANGED = "applicant:password:changed"  # noqa: S105 - a kind
 ACCOUNT_PSEUDONYMISED = "operator:account:pseudonymised"
+PERSONAL_VALUES_ERASED = "portal:personal_values:erased"
 ROLES_CHANGED = "operator:account:roles_changed"
 MAINTAINERS_CHANGED = "operator:dataset:maintainers_changed"
 INSTITUTION_RULED = "operator:institution:ruled"
@@ -70,6 +71,7 @@ KINDS: dict[str, Fields] = {
     SIGN_IN_FAILED: _fields("", "email"),
     PASSWORD_CHANGED: _fields("how"),
     ACCOUNT_PSEUDONYMISED: _fields("reason"),
+    PERSONAL_VALUES_ERASED: _fields("what before count kept"),
     ROLES_CHANGED: _fields("before after"),
     MAINTAINERS_CHANGED: _fields("added removed"),
     INSTITUTION_RULED: _fields("standing previous name"),
