@@ -44,6 +44,8 @@ AGREEMENT_RENDERED = "portal:agreement:rendered"
 AGREEMENT_COUNTERSIGNED = "portal:agreement:countersigned"
 SEAL_CERTIFICATE_RECORDED = "portal:seal_certificate:recorded"
 SEAL_KEY_ROTATED = "operator:seal_key:rotated"
+STAFF_LOOKED = "staff:page:opened"
+LOG_EXPORTED = "staff:log:exported"
 DOCUMENT_OPENED = "reader:document:opened"
 REQUEST_APPROVED = "approver:request:approved"
 REQUEST_RETURNED = "approver:request:returned"
@@ -94,6 +96,8 @@ KINDS: dict[str, Fields] = {
     AGREEMENT_COUNTERSIGNED: _fields("sha256 size level certificate_sha256"),
     SEAL_CERTIFICATE_RECORDED: _fields("serial valid_from valid_until"),
     SEAL_KEY_ROTATED: _fields("serial valid_from valid_until previous_sha256"),
+    STAFF_LOOKED: _fields("page", "query"),
+    LOG_EXPORTED: _fields("format count", "query"),
     DOCUMENT_OPENED: _fields("document sha256"),
     REQUEST_APPROVED: _fields("from to agreement", "reason private_note"),
     REQUEST_RETURNED: _fields("from to agreement", "reason private_note"),

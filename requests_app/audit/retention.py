@@ -22,6 +22,7 @@ FIELDS: Final[dict[str, Retention]] = {
     "user_agent": Retention.NETWORK,
     "email": Retention.CONTACT,
     "recipient": Retention.CONTACT,
+    "query": Retention.CONTACT,
     "reason": Retention.WORDS,
     "private_note": Retention.WORDS,
     "typed_name": Retention.AGREEMENT,
