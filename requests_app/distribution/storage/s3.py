@@ -1,0 +1,1 @@
+"""Published files in an S3-compatible object store, reached by boto3."""
