@@ -77,7 +77,7 @@ def publish_staged(
     *,
     dataset: Dataset,
     version: str,
-    stage: Path,
+    folder: Path,
     by: log.Audited,
     is_synthetic: bool = False,
     progress: Progress | None = None,
@@ -88,8 +88,8 @@ def publish_staged(
     reach or change.
     """
     release = _new_release(dataset, version, is_synthetic=is_synthetic)
-    files = read_folder(stage, card_from(dataset.card))
-    draft = staging.StagedRelease(stage, conf.files_dir(), release.storage_prefix)
+    files = read_folder(folder, card_from(dataset.card))
+    draft = staging.StagedRelease(folder, conf.files_dir(), release.storage_prefix)
     rows = _rows(files, _each(_digest, files, draft), progress)
     return _finish(release, rows, draft, by=by)
 

@@ -48,6 +48,14 @@ Handover = LocalPath | PresignedUrl | None
 """How bytes can be handed out without passing through Python; None where they cannot."""
 
 
+def steps(key: str) -> list[str]:
+    """The steps of a key; anything but plain names between single slashes is a StorageError."""
+    found = key.split("/")
+    if not {"", ".", ".."}.isdisjoint(found) or "\\" in key or "\0" in key:
+        raise StorageError(f"{key[:200]!r} cannot be a key of the store.")
+    return found
+
+
 class Source(Protocol):
     """Bytes to be read once, in order. Where it has a ``fileno`` it can be sent by sendfile."""
 
@@ -93,12 +101,22 @@ class Draft(Protocol):
 class Storage(Protocol):
     """Immutable files under keys such as `cmed/1.0/clips/0001.mp4`. Safe to use from threads."""
 
+    in_flight: int
+    """How many reads at once make an archive faster; 1 where one after the other is as fast."""
+
     def open(
-        self, key: str, start: int = 0, stop: int | None = None, *, size: int | None = None
+        self,
+        key: str,
+        start: int = 0,
+        stop: int | None = None,
+        *,
+        size: int | None = None,
+        sha256: str = "",
     ) -> Source:
         """The bytes `[start, stop)` of the file, to its end when ``stop`` is None.
 
-        Raises StorageError when there is no such file, or it has not ``size`` bytes where given.
+        Raises StorageError when there is no such file, or it has not ``size`` bytes where given, or
+        the store knows without reading that it is not the file of that ``sha256``.
         """
 
     def stat(self, key: str) -> Stat:
@@ -113,7 +131,8 @@ class Storage(Protocol):
     def put(self, key: str, source: BinaryIO) -> int:
         """Store what `source` holds and return its bytes; nothing is visible until all is there.
 
-        Raises StorageError when the key is taken: a published file never changes.
+        `source` must be seekable: an object store is told the digest before the bytes. Raises
+        StorageError when the key is taken: a published file never changes.
         """
 
     def keys(self, prefix: str) -> Iterator[tuple[str, int]]:
