@@ -131,6 +131,7 @@ def _row(found: FoundFile, facts: Digests) -> File:
         crc32=facts.crc32,
         label=found.label,
         participant_code=found.participant_code,
+        split=found.split,
     )
 
 

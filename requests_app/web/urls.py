@@ -3,10 +3,13 @@
 from django.urls import include, path, re_path
 
 from requests_app.web import (
+    archives,
+    client_file,
     declining,
     downloads,
     health,
     home,
+    listing,
     own_documents,
     renewal,
     request_editing,
@@ -21,20 +24,28 @@ urlpatterns = [
     re_path(r"^dataset/citation\.(?P<kind>bib|ris|cff)$", home.citation_file, name="citation"),
     path("dataset/croissant.json", home.croissant, name="croissant"),
     path("d/<str:token>/", downloads.page, name="download_page"),
+    path("d/<str:token>/files/", listing.folder, name="download_listing"),
+    path("d/<str:token>/files/<path:folder>/", listing.folder, name="download_folder"),
     path("d/<str:token>/files/<path:path>", downloads.file, name="download_file"),
-    path("d/<str:token>/manifest.sha256", downloads.manifest, name="download_manifest"),
-    path("d/<str:token>/urls.txt", downloads.urls, name="download_urls"),
-    path("d/<str:token>/<str:name>.zip", downloads.archive, name="release_archive"),
+    path("d/<str:token>/manifest.sha256", archives.manifest, name="download_manifest"),
+    path("d/<str:token>/urls.txt", archives.urls, name="download_urls"),
+    path("d/<str:token>/index.json", archives.index, name="download_index"),
+    path("d/<str:token>/<str:name>.zip", archives.archive, {"form": "zip"}, name="release_zip"),
+    path("d/<str:token>/<str:name>.tar", archives.archive, {"form": "tar"}, name="release_tar"),
     path(
         "d/<str:token>/releases/<str:version>/",
         include(
             [
+                path("files/", listing.folder, name="release_listing"),
+                path("files/<path:folder>/", listing.folder, name="release_folder"),
                 path("files/<path:path>", downloads.file, name="release_file"),
-                path("manifest.sha256", downloads.manifest, name="release_manifest"),
-                path("urls.txt", downloads.urls, name="release_urls"),
+                path("manifest.sha256", archives.manifest, name="release_manifest"),
+                path("urls.txt", archives.urls, name="release_urls"),
+                path("index.json", archives.index, name="release_index"),
             ]
         ),
     ),
+    path("client.py", client_file.client_file, name="client"),
     path("verify/", verification.verify, name="verify"),
     path("verify/certificates.pem", verification.certificates_file, name="certificates"),
     re_path(
