@@ -4,6 +4,7 @@ Those that fetch one archive ask for exactly the archive that the page offered (
 section 13.1.1): should it change, a continued download ends with an error instead of a mixture.
 """
 
+import shlex
 from dataclasses import dataclass
 
 from django.http import HttpRequest
@@ -32,8 +33,8 @@ def commands(
     page = request.build_absolute_uri(request.path)
     portal = request.build_absolute_uri(reverse("client"))
     chosen = "".join(
-        [f" --class {each}" for each in choice.classes]
-        + [f" --split {each}" for each in choice.splits]
+        [f" --class {shlex.quote(each)}" for each in choice.classes]
+        + [f" --split {shlex.quote(each)}" for each in choice.splits]
     )
     return [
         Command(f"client-{ident}", "Python, nothing to install: every file, in parallel, verified",

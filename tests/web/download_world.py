@@ -3,6 +3,12 @@
 from django.test import Client
 from django.urls import reverse
 
+SECRETIVE = {
+    "Cache-Control": "private, no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
 
 class ReadingClient(Client):
     """A client that reads every answer to its end, into `body`."""
