@@ -11,6 +11,7 @@ from requests_app.datasets.models import Dataset, File, Release
 from requests_app.distribution.models import (
     DownloadLink,
     Grant,
+    ManifestSignature,
     Reconsent,
     ReconsentCampaign,
     ReconsentNotice,
@@ -33,6 +34,7 @@ __all__ = [
     "File",
     "Grant",
     "InstitutionDomain",
+    "ManifestSignature",
     "Message",
     "NamedPerson",
     "PersonalValue",

@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 
 from django.db import transaction
 
-from requests_app import conf
+from requests_app import conf, queue
 from requests_app.audit import kinds, log
 from requests_app.datasets.card import card_from
 from requests_app.datasets.digests import DigestingReader, Digests
@@ -195,3 +195,4 @@ def _insert(release: Release, rows: Sequence[File], *, by: log.Audited) -> None:
         manifest_sha256=release.manifest_sha256,
         synthetic=release.is_synthetic,
     )
+    queue.enqueue("distribution.sign_manifest", release_id=str(release.pk))

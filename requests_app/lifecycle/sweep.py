@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from requests_app import queue
 from requests_app.agreements import documents
-from requests_app.distribution import countersigning, links
+from requests_app.distribution import countersigning, links, manifest_signatures
 from requests_app.lifecycle import reconsent_notices
 from requests_app.notifications import delivery
 
@@ -18,6 +18,7 @@ WORK: dict[str, tuple[Callable[[], QuerySet[Any]], str, str]] = {
     "links": (links.grants_without_link, "distribution.issue_link", "grant_id"),
     "reconsents": (reconsent_notices.waiting, "lifecycle.give_notice", "grant_id"),
     "messages": (delivery.waiting, "notifications.deliver", "message_id"),
+    "manifests": (manifest_signatures.unsigned, "distribution.sign_manifest", "release_id"),
 }
 
 

@@ -11,18 +11,21 @@ from http import HTTPStatus
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from requests_app.agreements import detached
 from requests_app.audit import kinds
 from requests_app.datasets.manifest import MANIFEST
 from requests_app.datasets.models import Release
 from requests_app.distribution import streams
 from requests_app.distribution.choices import Choice, read_choice
-from requests_app.distribution.models import DownloadLink
+from requests_app.distribution.models import DownloadLink, ManifestSignature
 from requests_app.distribution.packages import package_of, storage
 from requests_app.errors import Invalid, NotFound
 from requests_app.web.downloads import NO_RELEASE, View, opened, recorder, release_of
 from requests_app.web.file_lists import index_file, urls_file
 from requests_app.web.refusals import say
 from requests_app.web.serving import Representation, serve
+
+NOT_SIGNED = "The manifest has not been signed yet. Please try again in a few minutes."
 
 
 def choosing(view: View) -> View:
@@ -78,6 +81,19 @@ def manifest(
     """The digests of the chosen files, as `sha256sum -c` reads them."""
     release = release_of(link, now, version)
     return _serve_text(request, link, release, MANIFEST, package_of(release, choice).manifest)
+
+
+@opened
+def signature(
+    request: HttpRequest, link: DownloadLink, now: datetime, version: str | None = None
+) -> HttpResponseBase:
+    """The portal's signature over the manifest of the whole release."""
+    release = release_of(link, now, version)
+    found = ManifestSignature.objects.filter(release=release).first()
+    if found is None:
+        raise NotFound(NOT_SIGNED)
+    name, text = f"{MANIFEST}.p7s", bytes(found.content)
+    return _serve_text(request, link, release, name, text, media_type=detached.MEDIA_TYPE)
 
 
 @opened

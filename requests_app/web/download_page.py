@@ -11,7 +11,7 @@ from django.urls import reverse
 from requests_app.datasets.card import Card, card_from
 from requests_app.datasets.models import Release
 from requests_app.distribution.choices import CLASS, NOTHING, SPLIT, WHOLE, Choice, Content
-from requests_app.distribution.models import DownloadLink
+from requests_app.distribution.models import DownloadLink, ManifestSignature
 from requests_app.distribution.packages import Package, package_of
 from requests_app.errors import Invalid, NotFound
 from requests_app.web.commands import Command, commands
@@ -46,6 +46,7 @@ class Offer:
     tar_url: str
     manifest_url: str
     urls_url: str
+    signature_url: str
     listing_url: str
     classes: list[Row]
     splits: list[Row]
@@ -72,11 +73,16 @@ def page_context(
     The query string may hold what was chosen of one release: `release`, `class` and `split`.
     """
     card = card_from(link.grant.dataset.card)
+    signed = set(
+        ManifestSignature.objects.filter(release__in=releases).values_list("release_id", flat=True)
+    )
     return {
         "link": link,
         "grant": link.grant,
         "card": card,
-        "offers": [_offer(request, release, card) for release in releases],
+        "offers": [
+            _offer(request, release, card, signed=release.pk in signed) for release in releases
+        ],
         "is_synthetic": any(release.is_synthetic for release in releases),
         "is_holder": link.grant.applicant_id == request.user.pk,
         "client_url": request.build_absolute_uri(reverse("client")),
@@ -84,7 +90,7 @@ def page_context(
     }
 
 
-def _offer(request: HttpRequest, release: Release, card: Card) -> Offer:
+def _offer(request: HttpRequest, release: Release, card: Card, *, signed: bool) -> Offer:
     whole = package_of(release)
     choice, fault = _chosen(request.GET, release, whole.contents)
     package = package_of(release, choice)
@@ -105,6 +111,7 @@ def _offer(request: HttpRequest, release: Release, card: Card) -> Offer:
         tar_url=tar_url,
         manifest_url=manifest_url,
         urls_url=urls_url,
+        signature_url=below(request, release, "signature") if signed else "",
         listing_url=below(request, release, "listing"),
         classes=_rows([(each.label, each.size) for each in clips], names, choice.classes),
         splits=_rows([(each.split, each.size) for each in clips if each.split], {}, choice.splits),

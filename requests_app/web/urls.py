@@ -28,6 +28,7 @@ urlpatterns = [
     path("d/<str:token>/files/<path:folder>/", listing.folder, name="download_folder"),
     path("d/<str:token>/files/<path:path>", downloads.file, name="download_file"),
     path("d/<str:token>/manifest.sha256", archives.manifest, name="download_manifest"),
+    path("d/<str:token>/manifest.sha256.p7s", archives.signature, name="download_signature"),
     path("d/<str:token>/urls.txt", archives.urls, name="download_urls"),
     path("d/<str:token>/index.json", archives.index, name="download_index"),
     path("d/<str:token>/<str:name>.zip", archives.archive, {"form": "zip"}, name="release_zip"),
@@ -40,6 +41,7 @@ urlpatterns = [
                 path("files/<path:folder>/", listing.folder, name="release_folder"),
                 path("files/<path:path>", downloads.file, name="release_file"),
                 path("manifest.sha256", archives.manifest, name="release_manifest"),
+                path("manifest.sha256.p7s", archives.signature, name="release_signature"),
                 path("urls.txt", archives.urls, name="release_urls"),
                 path("index.json", archives.index, name="release_index"),
             ]

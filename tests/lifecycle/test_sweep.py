@@ -26,6 +26,7 @@ FOUND = {
     "links": 1,
     "reconsents": 0,
     "messages": 1,
+    "manifests": 0,
 }
 
 

@@ -480,7 +480,7 @@ class TestCost:
             make_release(grant.dataset, f"1.{number}")
         url = reverse("download_page", args=[make_link(grant)[1]])
         client.get(url)
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(5):
             client.get(url)
 
     def test_a_zip_is_never_held_whole(self, grant):

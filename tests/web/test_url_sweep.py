@@ -15,6 +15,7 @@ from django.test import Client
 from django.urls import URLResolver, get_resolver
 
 from requests_app.audit.models import Entry
+from requests_app.distribution.manifest_signatures import sign_manifest
 from requests_app.notifications.outbox import post
 from requests_app.requests.models import AccessRequest
 from requests_app.web import health
@@ -62,6 +63,8 @@ EXPECTED = {
     "download_manifest": EVERYBODY,
     "download_urls": EVERYBODY,
     "download_index": EVERYBODY,
+    "download_signature": EVERYBODY,
+    "release_signature": EVERYBODY,
     "download_listing": EVERYBODY,
     "download_folder": EVERYBODY,
     "release_zip": EVERYBODY,
@@ -198,6 +201,7 @@ def world(monkeypatch) -> dict[str, Any]:
     access_request = grant.access_request
     document = EthicsDocumentFactory(access_request=access_request)
     release = make_release(grant.dataset, files={"clips/001.mp4": b"clip"})
+    sign_manifest(release_id=release.pk)
     link, token = make_link(grant)
     message = post(
         name="password_changed", to="a@pier.example", context={"email": "a", "at": link.created_at}
