@@ -12,6 +12,7 @@ from functools import lru_cache
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self, cast
 
+from botocore import UNSIGNED
 from botocore.exceptions import ClientError
 from django.utils.http import content_disposition_header
 
@@ -185,6 +186,32 @@ class S3Source:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def is_public(options: S3) -> bool:
+    """Whether somebody without credentials may list the bucket, or read an object that lies in it.
+
+    Raises StorageError when the store cannot be asked.
+    """
+    once = {"retries": {"total_max_attempts": 1}}
+    anybody = client_for(options, options.public, signature_version=UNSIGNED, **once)
+    portal = client_for(options, options.endpoint, **once)
+    with translated(options.bucket):
+        try:
+            anybody.list_objects_v2(Bucket=options.bucket, MaxKeys=1)
+        except ClientError:
+            some = portal.list_objects_v2(
+                Bucket=options.bucket, Prefix=options.prefix, MaxKeys=1
+            ).get("Contents", ())
+        else:
+            return True
+        for found in some:
+            try:
+                anybody.head_object(Bucket=options.bucket, Key=found["Key"])
+            except ClientError:
+                continue
+            return True
+    return False
 
 
 def connected(options: S3) -> S3Storage:
