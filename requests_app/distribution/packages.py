@@ -9,7 +9,6 @@ from requests_app import conf
 from requests_app.datasets.manifest import MANIFEST, manifest
 from requests_app.datasets.models import File, Release
 from requests_app.distribution.archive import Archive, Member, Slice, text_member
-from requests_app.distribution.storage import s3
 from requests_app.distribution.storage.base import Storage, StorageError
 from requests_app.distribution.storage.local import LocalStorage
 from requests_app.errors import Misconfigured
@@ -33,6 +32,9 @@ def storage() -> Storage:
         return LocalStorage(conf.files_dir())
     if missing := conf.s3_missing():
         raise Misconfigured(f"The object store needs {', '.join(missing)}.")
+    # Here, because boto3 takes 0.4 s and 28 MB, which a folder need not pay.
+    from requests_app.distribution.storage import s3  # noqa: PLC0415
+
     return s3.connected(conf.s3())
 
 

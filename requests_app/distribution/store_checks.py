@@ -8,7 +8,6 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 
 from requests_app import conf
 from requests_app.distribution.storage.base import StorageError
-from requests_app.distribution.storage.s3 import is_public
 
 
 @register(Tags.security, deploy=True)
@@ -16,6 +15,8 @@ def bucket_is_private(app_configs: Sequence[AppConfig] | None, **kwargs: Any) ->
     """portal.E011, portal.W011: nobody reads the bucket but who was sent by the portal."""
     if conf.storage() != "s3" or conf.s3_missing():
         return []
+    from requests_app.distribution.storage.s3 import is_public  # noqa: PLC0415 - see `storage`
+
     try:
         public = is_public(conf.s3())
     except StorageError as error:

@@ -107,12 +107,14 @@ class S3Storage:
 
     def put(self, key: str, source: BinaryIO) -> int:
         """Upload, in parts if it is large; the server refuses where the key is taken."""
-        self.name(key)
         hashed = uploads.hash_parts(source)
+        taken = f"There is already a file {key!r} in the store."
+        if self.exists(key):
+            raise StorageError(taken)
         try:
             uploads.send(self, key, source, hashed, exclusive=True)
         except Conflict as error:
-            raise StorageError(f"There is already a file {key!r} in the store.") from error
+            raise StorageError(taken) from error
         return hashed.digests.size
 
     def keys(self, prefix: str) -> Iterator[tuple[str, int]]:
