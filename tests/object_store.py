@@ -24,7 +24,7 @@ FIXED = {
     "s3.iam": "false",
     "s3.port.iceberg": "0",
     "s3.port.lance": "0",
-    "volume.max": "20",
+    "volume.max": "100",
     "volume.minFreeSpace": "0",
     "master.volumeSizeLimitMB": "64",
     "master.telemetry": "false",

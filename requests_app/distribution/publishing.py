@@ -17,7 +17,7 @@ from django.db import transaction
 from requests_app import conf, queue
 from requests_app.audit import kinds, log
 from requests_app.datasets.card import card_from
-from requests_app.datasets.digests import DigestingReader, Digests
+from requests_app.datasets.digests import BLOCK, DigestingReader, Digests
 from requests_app.datasets.folder import FoundFile, read_folder
 from requests_app.datasets.manifest import MANIFEST, manifest
 from requests_app.datasets.models import Dataset, File, Release
@@ -153,7 +153,8 @@ def _each(
 def _digest(found: FoundFile) -> Digests:
     with _open_plain(found.source) as source:
         reader = DigestingReader(source)
-        while reader.read():
+        # No more than it takes: a buffer of BLOCK for each small file would cost more than hashing.
+        while reader.read(min(found.size + 1, BLOCK)):
             pass
     return reader.digests
 

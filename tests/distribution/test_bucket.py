@@ -6,12 +6,14 @@ Against a real object store that verifies signatures and expiry.
 import base64
 import hashlib
 import io
+import json
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 import time_machine
+from django.core.checks import run_checks
 
 from requests_app import conf
 from requests_app.distribution.archive import Slice
@@ -165,3 +167,33 @@ def test_a_process_that_was_forked_has_connections_of_its_own(bucket, monkeypatc
     monkeypatch.setattr("os.getpid", lambda: -1)
     assert storage() is not first
     assert conf.storage() == "s3"
+
+
+def messages() -> list[str]:
+    return [str(each.id) for each in run_checks(include_deployment_checks=True)]
+
+
+def test_a_check_names_missing_settings(bucket, settings):
+    assert not {"portal.E010", "portal.E011", "portal.W011"} & set(messages())
+    settings.S3_ACCESS_KEY = ""
+    assert "portal.E010" in messages()
+
+
+def test_a_check_says_when_it_could_not_ask(bucket, settings):
+    settings.S3_ENDPOINT_URL = settings.S3_PUBLIC_ENDPOINT_URL = "http://127.0.0.1:9"
+    assert "portal.W011" in messages()
+
+
+@pytest.mark.parametrize("action", ["s3:ListBucket", "s3:GetObject"])
+def test_a_check_finds_a_bucket_that_anybody_reads(bucket, settings, action):
+    settings.S3_BUCKET = f"open-{action[3:].lower()}"
+    client = storage().client
+    client.create_bucket(Bucket=settings.S3_BUCKET)
+    storage().put(KEY, io.BytesIO(CONTENT))
+    assert "portal.E011" not in messages()
+    arn = f"arn:aws:s3:::{settings.S3_BUCKET}"
+    resource = arn if action == "s3:ListBucket" else f"{arn}/*"
+    rule = {"Effect": "Allow", "Principal": "*", "Action": action, "Resource": resource}
+    policy = {"Version": "2012-10-17", "Statement": [rule]}
+    client.put_bucket_policy(Bucket=settings.S3_BUCKET, Policy=json.dumps(policy))
+    assert "portal.E011" in messages()

@@ -13,6 +13,7 @@ import pytest
 from requests_app.audit import log
 from requests_app.datasets.loading import load_dataset
 from requests_app.datasets.models import File, Release
+from requests_app.distribution.demo import seed_demo
 from requests_app.distribution.packages import package_of, storage
 from requests_app.distribution.publishing import publish_release
 from requests_app.distribution.storage import uploads
@@ -192,6 +193,18 @@ def test_a_key_that_somebody_takes_meanwhile_is_a_conflict(dataset, folder, monk
     assert not Release.objects.exists()
 
 
+def test_an_answer_that_was_lost_is_no_conflict(dataset, folder, monkeypatch):
+    """boto3 sends again, and the server refuses because the first time it went well."""
+    send = uploads.send
+
+    def twice(store, key, source, hashed, *, exclusive):
+        send(store, key, source, hashed, exclusive=exclusive)
+        return send(store, key, source, hashed, exclusive=exclusive)
+
+    monkeypatch.setattr(uploads, "send", twice)
+    assert publish(dataset, folder).file_count == 14
+
+
 def test_a_file_replaced_before_the_end_stops_the_publication(dataset, folder):
     def meddle(done, total):
         if done == total:
@@ -242,3 +255,11 @@ def test_a_release_is_not_published_where_the_bucket_is_not_reached(dataset, fol
     with pytest.raises(StorageError, match="refused"):
         publish(dataset, folder)
     assert not Release.objects.exists()
+
+
+def test_the_demo_goes_where_releases_lie(bucket, tmp_path, settings):
+    settings.VAR_DIR, settings.FILES_DIR = tmp_path / "var", tmp_path / "var/files"
+    card = write_card(tmp_path / "card.toml", daa="cmed-daa-1")
+    release = seed_demo(card_path=card, by=log.OPERATOR).release
+    assert len(stored()) == release.file_count + 1
+    assert [path for path in settings.FILES_DIR.rglob("*") if path.is_file()] == []

@@ -12,6 +12,7 @@ from functools import lru_cache
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self, cast
 
+from botocore import UNSIGNED
 from botocore.exceptions import ClientError
 from django.utils.http import content_disposition_header
 
@@ -106,12 +107,14 @@ class S3Storage:
 
     def put(self, key: str, source: BinaryIO) -> int:
         """Upload, in parts if it is large; the server refuses where the key is taken."""
-        self.name(key)
         hashed = uploads.hash_parts(source)
+        taken = f"There is already a file {key!r} in the store."
+        if self.exists(key):
+            raise StorageError(taken)
         try:
             uploads.send(self, key, source, hashed, exclusive=True)
         except Conflict as error:
-            raise StorageError(f"There is already a file {key!r} in the store.") from error
+            raise StorageError(taken) from error
         return hashed.digests.size
 
     def keys(self, prefix: str) -> Iterator[tuple[str, int]]:
@@ -185,6 +188,32 @@ class S3Source:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def is_public(options: S3) -> bool:
+    """Whether somebody without credentials may list the bucket, or read an object that lies in it.
+
+    Raises StorageError when the store cannot be asked.
+    """
+    once = {"retries": {"total_max_attempts": 1}}
+    anybody = client_for(options, options.public, signature_version=UNSIGNED, **once)
+    portal = client_for(options, options.endpoint, **once)
+    with translated(options.bucket):
+        try:
+            anybody.list_objects_v2(Bucket=options.bucket, MaxKeys=1)
+        except ClientError:
+            some = portal.list_objects_v2(
+                Bucket=options.bucket, Prefix=options.prefix, MaxKeys=1
+            ).get("Contents", ())
+        else:
+            return True
+        for found in some:
+            try:
+                anybody.head_object(Bucket=options.bucket, Key=found["Key"])
+            except ClientError:
+                continue
+            return True
+    return False
 
 
 def connected(options: S3) -> S3Storage:

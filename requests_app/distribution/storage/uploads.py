@@ -22,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from requests_app.datasets.digests import BLOCK, Digests
 from requests_app.distribution.storage.base import Draft, StorageError
 from requests_app.distribution.storage.s3_client import translated
-from requests_app.errors import Conflict
+from requests_app.errors import Conflict, PortalError
 
 if TYPE_CHECKING:
     from requests_app.distribution.storage.s3 import S3Storage
@@ -144,10 +144,12 @@ def send(store: "S3Storage", key: str, source: BinaryIO, hashed: Hashed, *, excl
     """Upload a file, verify what the server has, and return the object's entity tag.
 
     With ``exclusive`` the server refuses where the key is taken (If-None-Match), and Conflict is
-    raised. Raises StorageError for every other failure; parts that were sent are thrown away.
+    raised unless the same file lies there: an answer that was lost makes boto3 send again. Raises
+    StorageError for every other failure; parts that were sent are thrown away.
     """
     about = {"Bucket": store.bucket, "Key": store.name(key)}
     condition = {"IfNoneMatch": "*"} if exclusive else {}
+    refused: PortalError
     source.seek(0)
     with translated(key):
         try:
@@ -162,12 +164,14 @@ def send(store: "S3Storage", key: str, source: BinaryIO, hashed: Hashed, *, excl
                     Metadata={DIGEST: hashed.digests.sha256},
                 )
         except ClientError as error:
-            if error.response["Error"]["Code"] == "PreconditionFailed":
-                raise _taken(key) from error
-            raise
+            if error.response["Error"]["Code"] != "PreconditionFailed":
+                raise
+            refused = _taken(key)
+        else:
+            refused = StorageError(f"{key!r} does not lie in the store as it was sent.")
     found = store.head(key)
     if not _is_same(store, key, found, hashed):
-        raise StorageError(f"{key!r} does not lie in the store as it was sent.")
+        raise refused
     return str(found["ETag"])
 
 
