@@ -165,6 +165,7 @@ class Portal:
             raise Failure("Interrupted.", 130)
 
     def _ask(self, url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
+        self.wait(0)
         parts, origin = urlsplit(url), _origin(url)
         kept = self._kept()
         connection = kept.get(origin) or kept.setdefault(origin, _connection(origin))

@@ -4,8 +4,10 @@ import ast
 import hashlib
 import os
 import random
+import signal
 import subprocess
 import sys
+import threading
 import urllib.request
 from pathlib import Path
 
@@ -333,3 +335,25 @@ def test_it_is_handed_out_knowing_its_portal():
     assert answer["Content-Disposition"] == 'attachment; filename="client.py"'
     assert "PORTAL = 'http" in text
     compile(text, "client.py", "exec")
+
+
+def test_an_interruption_ends_it_at_once_even_when_the_line_hangs(server, tmp_path):
+    hanging, goes_on = threading.Event(), threading.Event()
+
+    def hang(handler):
+        hanging.set()
+        return goes_on.wait(60)
+
+    server.faults["clips/1.mp4"] = hang
+    command = [sys.executable, SOURCE, "--into", tmp_path, f"{server.url}/d/token/"]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        assert hanging.wait(30)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=20)
+    finally:
+        goes_on.set()
+        running.kill()
+        running.wait()
+    assert running.returncode == 130
+    assert said.endswith("Run the same command again to continue.\n")
