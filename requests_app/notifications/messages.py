@@ -174,10 +174,12 @@ def agreement_signed(
     pdf: Attachment,
     trail: str,
     to_be_decided: bool = True,
+    together: bool = False,
 ) -> Message:
-    """To whoever signed: their copy of the agreement `number`, and what happens next.
+    """To the applicant: their copy of the agreement `number`, and what happens next.
 
-    `to_be_decided` is false for a new version under a grant, which waits for nobody.
+    `to_be_decided` is false for a new version under a grant, which waits for nobody; `together`
+    says that others signed as well, the last of them just now.
     """
     context = {
         "full_name": full_name,
@@ -185,6 +187,7 @@ def agreement_signed(
         "number": number,
         "request_url": request_url,
         "to_be_decided": to_be_decided,
+        "together": together,
     }
     return post(name="agreement_signed", to=to, context=context, attachments=[pdf], trail=trail)
 
@@ -198,7 +201,7 @@ def agreement_countersigned(
     pdf: Attachment,
     trail: str,
 ) -> Message:
-    """To whoever signed: the copy of the agreement `number` that the lab has countersigned."""
+    """To the applicant: the copy of the agreement `number` that the lab has countersigned."""
     context = {"full_name": full_name, "dataset_title": dataset_title, "number": number}
     return post(
         name="agreement_countersigned", to=to, context=context, attachments=[pdf], trail=trail
