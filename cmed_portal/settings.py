@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import dj_database_url
+from celery.schedules import crontab
 
 from cmed_portal.embedded.sockets import redis_url
 from cmed_portal.env import env, key_or_create, stop
@@ -41,6 +42,11 @@ try:
     ETHICS_DOCUMENT_MAX_BYTES = env.int("ETHICS_DOCUMENT_MAX_BYTES", 10 * 1024 * 1024)
     MESSAGE_LEASE_SECONDS = env.int("MESSAGE_LEASE_SECONDS", 60)
     SWEEP_SECONDS = env.float("SWEEP_SECONDS", 60.0)
+    RETAIN_NETWORK_DAYS = env.int("RETAIN_NETWORK_DAYS", 365)
+    RETAIN_CONTACT_DAYS = env.int("RETAIN_CONTACT_DAYS", 5 * 365)
+    RETAIN_WORDS_DAYS = env.int("RETAIN_WORDS_DAYS", 10 * 365)
+    RETAIN_AGREEMENT_DAYS = env.int("RETAIN_AGREEMENT_DAYS", 10 * 365)
+    IDLE_ACCOUNT_DAYS = env.int("IDLE_ACCOUNT_DAYS", 3 * 365)
     DEMO_SCALE = env.float("DEMO_SCALE", 1.0)
     LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
     # A path, not the key itself: only the worker opens it.
@@ -224,7 +230,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 2,
     "socket_timeout": 30,
 }
-CELERY_BEAT_SCHEDULE = {"sweep": {"task": "lifecycle.sweep", "schedule": SWEEP_SECONDS}}
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "lifecycle.sweep", "schedule": SWEEP_SECONDS},
+    "retention": {"task": "lifecycle.apply_retention", "schedule": crontab(hour="3", minute="30")},
+}
 CELERY_TIMEZONE = "UTC"
 
 # --- e-mail ---------------------------------------------------------------------------------

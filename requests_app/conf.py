@@ -54,6 +54,16 @@ def message_lease() -> timedelta:
     return timedelta(seconds=settings.MESSAGE_LEASE_SECONDS)
 
 
+def retention(kind: str) -> timedelta:
+    """How long personal values of a kind are kept: network, contact, words or agreement."""
+    return timedelta(days=getattr(settings, f"RETAIN_{kind.upper()}_DAYS"))
+
+
+def idle_account_age() -> timedelta:
+    """How long ago somebody last signed in whose account is then closed."""
+    return timedelta(days=settings.IDLE_ACCOUNT_DAYS)
+
+
 def demo_scale() -> float:
     """Share of the card's clips that `seed_demo` makes; 1 makes all of them."""
     return float(settings.DEMO_SCALE)
