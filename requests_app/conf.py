@@ -49,6 +49,11 @@ def ethics_document_max_bytes() -> int:
     return int(settings.ETHICS_DOCUMENT_MAX_BYTES)
 
 
+def invitation_term() -> timedelta:
+    """How long somebody who is asked to sign an agreement has for it."""
+    return timedelta(days=settings.INVITATION_DAYS)
+
+
 def message_lease() -> timedelta:
     """How long one worker may take to send one message before another may try."""
     return timedelta(seconds=settings.MESSAGE_LEASE_SECONDS)

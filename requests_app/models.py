@@ -6,11 +6,19 @@ from requests_app.agreements.models import (
     AgreementText,
     SealCertificate,
 )
+from requests_app.agreements.signatories import (
+    AgreementVoid,
+    Cosignature,
+    Invitation,
+    Signatory,
+    SignatoryExit,
+)
 from requests_app.audit.models import Entry, PersonalValue
 from requests_app.datasets.models import Dataset, File, Release
 from requests_app.distribution.models import (
     DownloadLink,
     Grant,
+    MemberRemoval,
     Reconsent,
     ReconsentCampaign,
     ReconsentNotice,
@@ -25,6 +33,8 @@ __all__ = [
     "Agreement",
     "AgreementDocument",
     "AgreementText",
+    "AgreementVoid",
+    "Cosignature",
     "Dataset",
     "Decision",
     "DownloadLink",
@@ -33,6 +43,8 @@ __all__ = [
     "File",
     "Grant",
     "InstitutionDomain",
+    "Invitation",
+    "MemberRemoval",
     "Message",
     "NamedPerson",
     "PersonalValue",
@@ -41,5 +53,7 @@ __all__ = [
     "ReconsentNotice",
     "Release",
     "SealCertificate",
+    "Signatory",
+    "SignatoryExit",
     "User",
 ]

@@ -14,12 +14,15 @@ from django.urls import reverse
 from requests_app import conf
 from requests_app.agreements import certificates, sealing_keys
 from requests_app.agreements.evidence import Evidence, SealNote
+from requests_app.agreements.inviting import addressed_to
 from requests_app.agreements.models import Agreement, AgreementDocument
+from requests_app.agreements.outstanding import complete, is_complete
+from requests_app.agreements.parties import parties_of, signed_by
 from requests_app.agreements.pdf import AgreementDocumentInput, render_pdf
 from requests_app.agreements.seal import Role, Seal, level_now, seal_pdf
 from requests_app.audit import kinds, log
 from requests_app.errors import Conflict, NotFound
-from requests_app.notifications import messages
+from requests_app.notifications import invitations, messages
 from requests_app.requests.maintainers import told_of_requests
 from requests_app.requests.states import State
 
@@ -30,8 +33,8 @@ _ENTRY = {Kind.SEALED: kinds.AGREEMENT_RENDERED, Kind.COUNTERSIGNED: kinds.AGREE
 
 
 def waiting() -> QuerySet[Agreement]:
-    """Returns the signed agreements that have no document yet, oldest first."""
-    return without(Kind.SEALED, Agreement.objects.order_by("signed_at"))
+    """Returns the agreements that all have signed and that have no document yet, oldest first."""
+    return without(Kind.SEALED, complete(Agreement.objects.order_by("signed_at")))
 
 
 def without(kind: Kind, agreements: QuerySet[Agreement]) -> QuerySet[Agreement]:
@@ -45,13 +48,16 @@ def render_document(*, agreement_id: UUID | str) -> AgreementDocument:
 
     It is rendered from what the agreement keeps: the text version that was signed, the answers and
     the evidence, whatever has changed since. Safe to run twice and by two workers at once: one of
-    them writes. Raises NotFound for an unknown agreement, Misconfigured when it cannot be sealed.
+    them writes. Raises NotFound for an unknown agreement, Conflict for one that others have yet to
+    sign, Misconfigured when it cannot be sealed.
     Effects, in one transaction: the document, the certificate's row if it is new, an entry with
     the digest, and the messages to the applicant and to the maintainers.
     """
     agreement = _signed(agreement_id)
     if (made := _made(agreement, Kind.SEALED)) is not None:
         return made
+    if not is_complete(agreement):
+        raise Conflict(f"{agreement} is not signed by all who must sign it.")
     # Outside of the transaction: rendering takes a while, and SQLite has one writer at a time.
     seal = Seal(sealing_keys.load(), level_now())
     rendered = render_pdf(
@@ -60,6 +66,7 @@ def render_document(*, agreement_id: UUID | str) -> AgreementDocument:
             answers=agreement.values,
             evidence=Evidence.from_json(agreement.evidence),
             seal=_note(agreement, seal),
+            parties=parties_of(agreement),
         )
     )
     return _keep(agreement, Kind.SEALED, seal_pdf(rendered, seal, Role.SEAL), seal)
@@ -146,6 +153,7 @@ def _send_sealed(agreement: Agreement, pdf: messages.Attachment) -> None:
     trail = access_request.audit_ref
     # Signing submits; under an approved request, only a new version is ever signed.
     to_be_decided = access_request.state != State.APPROVED
+    others = signed_by(agreement)
     messages.agreement_signed(
         to=agreement.values["email"],
         full_name=agreement.values["applicant_name"],
@@ -155,7 +163,15 @@ def _send_sealed(agreement: Agreement, pdf: messages.Attachment) -> None:
         pdf=pdf,
         trail=trail,
         to_be_decided=to_be_decided,
+        together=bool(others),
     )
+    for signatory in others:
+        invitations.agreement_cosigned(
+            **addressed_to(signatory),
+            number=agreement.number,
+            pdf=pdf,
+            to_be_decided=to_be_decided,
+        )
     if not to_be_decided:
         return
     review = reverse("admin:requests_app_accessrequest_change", args=[access_request.pk])
@@ -181,3 +197,11 @@ def _send_countersigned(agreement: Agreement, pdf: messages.Attachment) -> None:
         pdf=pdf,
         trail=agreement.audit_trail,
     )
+    for signatory in signed_by(agreement):
+        invitations.agreement_cosigned(
+            **addressed_to(signatory),
+            number=agreement.number,
+            pdf=pdf,
+            to_be_decided=False,
+            countersigned=True,
+        )

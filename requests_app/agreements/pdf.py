@@ -18,7 +18,7 @@ from weasyprint import HTML, Attachment
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
 from requests_app.agreements.answers import Answers
-from requests_app.agreements.evidence import Evidence, SealNote, embedded
+from requests_app.agreements.evidence import Evidence, Party, SealNote, embedded
 from requests_app.agreements.filling import fill
 from requests_app.agreements.wording import Wording, read_wording, text_sha256
 from requests_app.audit.canonical import canonical
@@ -39,6 +39,7 @@ class AgreementDocumentInput:
     answers: Answers
     evidence: Evidence
     seal: SealNote
+    parties: tuple[Party, ...] = ()
 
 
 class _NoFetching(URLFetcher):
@@ -73,6 +74,7 @@ def _markup(document: AgreementDocumentInput, wording: Wording) -> SafeString:
         "wording": wording,
         "body": body,
         "evidence": document.evidence,
+        "parties": document.parties,
         "seal": document.seal,
         "qr_code": _qr_code(document.seal.verify_url),
         "paper": "Letter" if document.evidence.paper == "Letter" else "A4",
@@ -90,7 +92,9 @@ def _qr_code(address: str) -> SafeString:
 def _attachment(document: AgreementDocumentInput) -> Attachment:
     evidence = document.evidence
     return Attachment(
-        string=canonical(embedded(evidence, document.answers, document.seal)).decode(),
+        string=canonical(
+            embedded(evidence, document.answers, document.parties, document.seal)
+        ).decode(),
         name=EVIDENCE_FILE,
         description="Evidence of signature, canonical JSON (RFC 8785)",
         created=evidence.signed_at,

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -25,11 +26,16 @@ ROLES = {"PortalSeal": "seal of the portal", "LabCountersignature": "countersign
 
 @dataclass(frozen=True)
 class Signer:
-    """Who signed, as typed and stated: simple electronic signature."""
+    """Who signed, as typed and stated, and when (aware): simple electronic signature.
+
+    `role` is applicant, member or institution.
+    """
 
     name: str
     position: str
     institution: str
+    role: str
+    signed_at: datetime
 
 
 @dataclass(frozen=True)
@@ -71,15 +77,27 @@ def read_facts(sealed: bytes, found: list[Mark]) -> Facts:
         for signature in reader.embedded_signatures
         if signature.signed_data.dump() in by_content
     ]
-    signer = Signer(evidence["typed_name"], evidence["position"], evidence["institution"])
     return Facts(
         number=evidence["number"],
         text_number=evidence["text_number"],
         dataset=evidence["dataset"],
         signed_at=parse_instant(evidence["signed_at"]),
-        signers=(signer,),
+        signers=tuple(_signers(evidence)),
         seals=tuple(seals),
     )
+
+
+def _signers(evidence: dict[str, Any]) -> Iterator[Signer]:
+    """The applicant, then the others who signed; documents of the first format have none."""
+    institution = evidence["institution"]
+    at = parse_instant(evidence["signed_at"])
+    yield Signer(evidence["typed_name"], evidence["position"], institution, "applicant", at)
+    for party in evidence.get("signatories", []):
+        if told := party["evidence"]:
+            # A member may work elsewhere; who signs for the institution does not.
+            where = institution if party["role"] == "institution" else ""
+            at = parse_instant(told["signed_at"])
+            yield Signer(told["typed_name"], party["position"], where, party["role"], at)
 
 
 def in_time(facts: Facts, found: list[Mark]) -> bool:

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from requests_app import queue
 from requests_app.agreements import documents
 from requests_app.distribution import countersigning, links
-from requests_app.lifecycle import reconsent_notices
+from requests_app.lifecycle import reconsent, reconsent_notices
 from requests_app.notifications import delivery
 
 # What waits -> (rows that want the work, the task that does it, the task's argument).
@@ -17,6 +17,7 @@ WORK: dict[str, tuple[Callable[[], QuerySet[Any]], str, str]] = {
     "countersignatures": (countersigning.waiting, "distribution.countersign", "grant_id"),
     "links": (links.grants_without_link, "distribution.issue_link", "grant_id"),
     "reconsents": (reconsent_notices.waiting, "lifecycle.give_notice", "grant_id"),
+    "new versions": (reconsent.signed_and_waiting, "lifecycle.take_effect", "agreement_id"),
     "messages": (delivery.waiting, "notifications.deliver", "message_id"),
 }
 

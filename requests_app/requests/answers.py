@@ -22,11 +22,13 @@ LINES = (
     "department",
     "position",
     "supervisor",
+    "signatory_name",
+    "signatory_position",
     "research_title",
     "ethics_reference",
 )
 TEXTS = ("purpose", "funding", "ethics_reason", "data_protection_plan")
-ANSWERS = (*LINES, *TEXTS, "is_student", "country", "ethics", "statements")
+ANSWERS = (*LINES, *TEXTS, "signatory_email", "is_student", "country", "ethics", "statements")
 
 PEOPLE_LIMIT = 50
 LINES_LIMIT = 1000  # in one text: each is laid out by itself when the agreement is made
@@ -117,6 +119,9 @@ def _clean_one(name: str, value: Any, statements: Collection[str]) -> Any:
             return _within(clean_line(value), limit(name))
         case _ if name in TEXTS:
             return _of_few_lines(clean_text(value, limit(name)))
+        case "signatory_email":
+            line = clean_line(value)
+            return normalise(line) if line else ""
         case "is_student":
             return bool(value)
         case "country":

@@ -28,7 +28,14 @@ from tests.factories.review import put, sign
 
 pytestmark = pytest.mark.django_db
 
-APPLICANTS_VERBS = {Verb.EDIT, Verb.SIGN, Verb.DECLINE, Verb.WITHDRAW}
+APPLICANTS_VERBS = {
+    Verb.EDIT,
+    Verb.SIGN,
+    Verb.COLLECT,
+    Verb.STOP,
+    Verb.DECLINE,
+    Verb.WITHDRAW,
+}
 APPROVERS_VERBS = {Verb.APPROVE, Verb.RETURN, Verb.REJECT}
 
 

@@ -45,8 +45,9 @@ class Command(PortalCommand):
         if facts := result["agreement"]:
             lines += [f"  dataset: {facts['dataset']}", f"  text version: {facts['text_number']}"]
             for signer in facts["signers"]:
-                about = ", ".join(filter(None, (signer["position"], signer["institution"])))
-                lines.append(f"  signed: {facts['signed_at']} by {signer['name']} ({about})")
+                told = (signer["role"], signer["position"], signer["institution"])
+                about = ", ".join(filter(None, told))
+                lines.append(f"  signed: {signer['signed_at']} by {signer['name']} ({about})")
             for seal in facts["seals"]:
                 by = seal["stamped_by"]
                 stamp = f", with a time stamp that names {by}, not checked here" if by else ""
