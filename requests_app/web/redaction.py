@@ -1,4 +1,4 @@
-"""Keeping the tokens of links and invitations out of the logs: who reads a log must not use them."""
+"""Keeping the tokens of links and invitations out of the logs: who reads a log uses none."""
 
 import logging
 import re

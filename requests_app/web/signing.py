@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.html import escape
 from django.utils.translation import get_language
 
+from requests_app.agreements.models import Agreement
 from requests_app.agreements.preview import Preview, preview
 from requests_app.agreements.signing import sign
 from requests_app.errors import Conflict, Invalid, Refused
@@ -141,7 +142,7 @@ def _sign(
     request: ApplicantRequest, access_request: AccessRequest, shown: Preview, form: SigningForm
 ) -> HttpResponse:
     try:
-        sign(access_request_id=access_request.pk, by=request.user, **form.signature())
+        agreement = sign(access_request_id=access_request.pk, by=request.user, **form.signature())
     except Invalid as error:
         form.point_out(error.fields or {"": [error.message]})
         return _page(request, access_request, shown, form, status=400)
@@ -149,20 +150,31 @@ def _sign(
         return _page(request, access_request, shown, form, status=403, notice=error.message)
     except Conflict as error:
         return _overtaken(request, access_request, error.message)
-    messages.success(
-        request,
-        "Signed and submitted. A copy of the agreement is being made for you and will be sent to "
-        f"{request.user.email}.",
-    )
+    messages.success(request, _signed(agreement, request.user.email))
     return redirect("request_detail", access_request.pk)
 
 
-def _already(request: ApplicantRequest, access_request: AccessRequest) -> HttpResponse:
-    sentence = (
-        "You have signed already: the request is submitted, and nothing was signed a second time."
-        if access_request.state == State.SUBMITTED
-        else f"This request is “{access_request.get_state_display()}” now, so it cannot be signed."
+def _signed(agreement: Agreement, email: str) -> str:
+    if others := agreement.signatories.count():
+        who = "to the person" if others == 1 else f"to the {others} people"
+        return f"Signed. An invitation is on its way {who} who must sign with you."
+    return (
+        "Signed and submitted. A copy of the agreement is being made for you and will be sent to "
+        f"{email}."
     )
+
+
+def _already(request: ApplicantRequest, access_request: AccessRequest) -> HttpResponse:
+    if access_request.collecting_since:
+        sentence = "You have signed already: others have yet to, and nothing was signed twice."
+    elif access_request.state == State.SUBMITTED:
+        sentence = (
+            "You have signed already: the request is submitted, and nothing was signed a second "
+            "time."
+        )
+    else:
+        state = access_request.get_state_display()
+        sentence = f"This request is “{state}” now, so it cannot be signed."
     messages.info(request, sentence)
     return redirect("request_detail", access_request.pk)
 
