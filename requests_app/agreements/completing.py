@@ -21,6 +21,7 @@ def complete_if_all_signed(agreement: Agreement, *, by: log.Audited) -> bool:
     queue.enqueue("agreements.render_document", agreement_id=str(agreement.pk))
     access_request = AccessRequest.objects.get(pk=agreement.access_request_id)
     if access_request.state == State.APPROVED:
+        transitions.set_collecting(access_request, None)
         queue.enqueue("lifecycle.take_effect", agreement_id=str(agreement.pk))
     else:
         transitions.move(access_request, verb=Verb.COMPLETE, by=by, agreement=agreement.number)

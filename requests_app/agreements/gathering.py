@@ -10,12 +10,12 @@ from requests_app.agreements.models import Agreement
 from requests_app.agreements.outstanding import Outcome, open_agreement, outcome, signatories_of
 from requests_app.agreements.signatories import AgreementVoid, Signatory, SignatoryExit
 from requests_app.audit import kinds, log
-from requests_app.errors import Conflict, NotFound
+from requests_app.errors import Conflict
 from requests_app.identity.models import User
 from requests_app.notifications import invitations
 from requests_app.requests import reasons, transitions
 from requests_app.requests.models import AccessRequest
-from requests_app.requests.states import State, Verb
+from requests_app.requests.states import Verb
 
 NO_REASON = "Say why: the reason is kept with the agreement."
 CANNOT_GO = (
@@ -49,7 +49,7 @@ def remove(*, signatory_id: UUID | str, by: User, reason: str) -> SignatoryExit:
     log.record(
         kinds.SIGNATORY_REMOVED,
         by=by,
-        on=agreement,
+        on=signatory,
         agreement=agreement.number,
         role=signatory.role,
         reason=reason,
@@ -73,24 +73,11 @@ def stop_collecting(*, access_request_id: UUID | str, by: User) -> AgreementVoid
     being collected. Effects: the void, one entry, and a message to each who was invited and did not
     decline.
     """
-    access_request = (
-        AccessRequest.objects.select_for_update(of=("self",))
-        .filter(pk=access_request_id, applicant=by.pk)
-        .first()
-    )
-    if access_request is None or not by.is_active:
-        raise NotFound("There is no such request among yours.")
-    if access_request.state != State.APPROVED:
-        access_request = transitions.lock(access_request_id, Verb.STOP, by)
+    access_request = transitions.lock(access_request_id, Verb.STOP, by)
     agreement = open_agreement(access_request)
     if agreement is None:
         raise Conflict("Nobody is asked to sign now, so there is nothing to stop.")
-    if access_request.state == State.APPROVED:
-        state = access_request.state
-        details = {"from": state, "to": state, "agreement": agreement.number}
-        log.record(kinds.SIGNING_STOPPED, by=by, on=access_request, **details)
-    else:
-        transitions.move(access_request, verb=Verb.STOP, by=by, agreement=agreement.number)
+    transitions.move(access_request, verb=Verb.STOP, by=by, agreement=agreement.number)
     return void(agreement, AgreementVoid.Why.STOPPED, by)
 
 

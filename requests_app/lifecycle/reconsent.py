@@ -21,7 +21,7 @@ from requests_app.distribution.models import Grant, GrantState, Reconsent, Recon
 from requests_app.distribution.reconsents import NOTICE, older_than, unmet_campaign
 from requests_app.errors import Conflict, Invalid, NotFound, Refused
 from requests_app.identity.models import User
-from requests_app.requests import reasons
+from requests_app.requests import reasons, transitions
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.permissions import approves_for
 from requests_app.requests.states import State
@@ -140,7 +140,9 @@ def sign_anew(
         text_id=text_id,
         shown_sha256=shown_sha256,
     )
-    if not agreement.signatories.exists():
+    if agreement.signatories.exists():
+        transitions.set_collecting(access_request, agreement.signed_at)
+    else:
         Reconsent.objects.create(grant=grant, agreement=agreement)
     details = entry_details(agreement) | {"grant": str(grant.pk)}
     log.record(kinds.AGREEMENT_SIGNED_ANEW, by=by, on=access_request, **details)

@@ -113,6 +113,12 @@ def is_blank(text: str) -> bool:
     return all(unicodedata.category(char)[0] in "CZ" for char in text)
 
 
+_CHOICES: dict[str, tuple[Collection[str], str]] = {
+    "country": (dict(countries), "Choose a country from the list."),
+    "ethics": (AccessRequest.Ethics.values, "Choose one of the two answers."),
+}
+
+
 def _clean_one(name: str, value: Any, statements: Collection[str]) -> Any:
     match name:
         case _ if name in LINES:
@@ -120,14 +126,11 @@ def _clean_one(name: str, value: Any, statements: Collection[str]) -> Any:
         case _ if name in TEXTS:
             return _of_few_lines(clean_text(value, limit(name)))
         case "signatory_email":
-            line = clean_line(value)
-            return normalise(line) if line else ""
+            return normalise(line) if (line := clean_line(value)) else ""
         case "is_student":
             return bool(value)
-        case "country":
-            return _one_of(value, dict(countries), "Choose a country from the list.")
-        case "ethics":
-            return _one_of(value, AccessRequest.Ethics.values, "Choose one of the two answers.")
+        case "country" | "ethics":
+            return _one_of(value, *_CHOICES[name])
         case "statements":
             return _ticked(value, statements)
     raise KeyError(name)

@@ -30,7 +30,11 @@ TRANSITIONS: dict[Verb, dict[State, State]] = {
     Verb.EDIT: {State.DRAFT: State.DRAFT, State.RETURNED: State.RETURNED},
     Verb.SIGN: {State.DRAFT: State.SUBMITTED, State.RETURNED: State.SUBMITTED},
     Verb.COLLECT: {State.DRAFT: State.DRAFT, State.RETURNED: State.RETURNED},
-    Verb.STOP: {State.DRAFT: State.DRAFT, State.RETURNED: State.RETURNED},
+    Verb.STOP: {
+        State.DRAFT: State.DRAFT,
+        State.RETURNED: State.RETURNED,
+        State.APPROVED: State.APPROVED,
+    },
     Verb.COMPLETE: {State.DRAFT: State.SUBMITTED, State.RETURNED: State.SUBMITTED},
     Verb.DECLINE: {State.DRAFT: State.WITHDRAWN, State.RETURNED: State.WITHDRAWN},
     Verb.APPROVE: {State.SUBMITTED: State.APPROVED},

@@ -1,5 +1,6 @@
 """The only writer of an access request's state."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -56,6 +57,15 @@ def lock(access_request_id: UUID | str, verb: Verb, by: User) -> AccessRequest:
             f"so “{verb.label}” is not possible. Reload the page to see where it stands."
         )
     return access_request
+
+
+def set_collecting(access_request: AccessRequest, since: datetime | None) -> None:
+    """Writes since when others have yet to sign a new version under an approved request.
+
+    Part of the verb that locked the row, puts or drops a signature, and writes the entry.
+    """
+    access_request.collecting_since = since
+    access_request.save(update_fields=["collecting_since", "updated_at"])
 
 
 def move(access_request: AccessRequest, *, verb: Verb, by: log.Audited, **details: Any) -> None:

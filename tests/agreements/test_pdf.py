@@ -146,7 +146,7 @@ def test_the_evidence_is_embedded_as_canonical_json():
     assert stream["/Subtype"] == "/application/json"
     assert stream["/Params"]["/ModDate"] == "D:20260131093000Z"
     content = stream.get_data()
-    assert content == canonical(embedded(document.evidence, document.answers, document.seal))
+    assert content == canonical(embedded(document.evidence, document.answers, (), document.seal))
     assert json.loads(content)["text_sha256"] == hashlib.sha256(TEXT.encode()).hexdigest()
 
 

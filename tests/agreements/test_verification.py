@@ -79,7 +79,13 @@ def test_a_sealed_agreement_is_genuine_and_says_what_it_is(sealed, trust):
     told = verdict.as_json()
     assert json.loads(json.dumps(told)) == told
     assert told["agreement"]["signers"] == [
-        {"name": "Ada Larus", "position": "Lecturer", "institution": "Pier University"}
+        {
+            "name": "Ada Larus",
+            "position": "Lecturer",
+            "institution": "Pier University",
+            "role": "applicant",
+            "signed_at": "2026-01-31T09:30:00Z",
+        }
     ]
     [seal] = told["agreement"]["seals"]
     assert (seal["role"], seal["level"]) == ("seal of the portal", "B-B")

@@ -25,6 +25,7 @@ FOUND = {
     "countersignatures": 1,
     "links": 1,
     "reconsents": 0,
+    "new versions": 0,
     "messages": 1,
 }
 
@@ -69,7 +70,7 @@ def test_the_command_says_what_it_queued(capsys):
     assert json.loads(capsys.readouterr().out) == FOUND
     call_command("sweep")
     assert (
-        "agreements 1, countersignatures 1, links 1, reconsents 0, messages 1"
+        "agreements 1, countersignatures 1, links 1, reconsents 0, new versions 0, messages 1"
         in capsys.readouterr().out
     )
 
