@@ -177,10 +177,11 @@ def signed_and_waiting() -> QuerySet[Agreement]:
 
 
 def _anew() -> QuerySet[Agreement]:
-    """The agreements signed after the approval of their request that no grant stands on."""
+    """The newer versions signed for a grant by its holder and others, which no grant stands on."""
+    first = F("access_request__grants__agreement__text__number")
     approved = Agreement.objects.filter(access_request__state=State.APPROVED)
-    later = approved.filter(signed_at__gte=F("access_request__state_since"))
-    return later.filter(grant=None, reconsent=None, signatories__isnull=False).distinct()
+    newer = approved.filter(text__number__gt=first, signatories__isnull=False)
+    return newer.filter(grant=None, reconsent=None).distinct()
 
 
 def may_sign_anew(grant: Grant) -> bool:

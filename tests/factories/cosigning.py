@@ -11,8 +11,8 @@ from requests_app.agreements.models import Agreement
 from requests_app.agreements.signatories import Signatory
 from requests_app.agreements.signing import sign
 from requests_app.agreements.wording import read_wording
-from requests_app.notifications.outbox import as_email
 from requests_app.notifications.models import Message
+from requests_app.notifications.outbox import as_email
 from requests_app.requests.models import AccessRequest, NamedPerson
 from requests_app.requests.transitions import set_collecting
 from tests.factories.agreements import TEXT, publish_text, ready_request, signature
@@ -39,7 +39,7 @@ def name_colleague(access_request: AccessRequest, name: str = "Bea Sterna") -> N
     if not dataset.agreement_texts.filter(body=TEXT_FOR_ALL).exists():
         number = dataset.agreement_texts.count() + 1
         publish_text(dataset, number=number, body=TEXT_FOR_ALL)
-    address = f"{name.split()[0].lower()}@harbour.example"
+    address = f"{name.split(maxsplit=1)[0].lower()}@harbour.example"
     return access_request.named_people.create(name=name, email=address, role="Student")
 
 

@@ -6,8 +6,9 @@ from typing import Any
 from django.core import mail
 
 from requests_app.agreements.cosigning import cosign, preview_for, send_code
+from requests_app.agreements.inviting import invite
 from requests_app.agreements.models import Agreement
-from requests_app.agreements.signatories import Signatory
+from requests_app.agreements.signatories import Cosignature, Signatory
 from requests_app.agreements.signing import sign
 from requests_app.datasets.models import Dataset
 from requests_app.notifications.models import Message
@@ -71,6 +72,20 @@ def inviting(*names: str, signatory: bool = False, **fields: Any) -> Agreement:
 
 def named(agreement: Agreement, name: str) -> Signatory:
     return agreement.signatories.get(name=name)
+
+
+def member_of(agreement: Agreement, name: str = "Ada Larus") -> Signatory:
+    """Somebody who signed an agreement besides its applicant, by hook or by crook."""
+    signatory = Signatory.objects.create(
+        agreement=agreement,
+        role=Signatory.Role.MEMBER,
+        name=name,
+        email=f"member{agreement.signatories.count()}@pier.example",
+        order=agreement.signatories.count(),
+    )
+    invite(signatory)
+    Cosignature.objects.create(signatory=signatory, evidence={})
+    return signatory
 
 
 def token_of(signatory: Signatory) -> str:
