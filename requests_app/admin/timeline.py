@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django.db.models import Count, Max
 
+from requests_app.agreements.signatories import Signatory
 from requests_app.audit import kinds, reading
 from requests_app.audit.models import Entry
 from requests_app.identity.models import User
@@ -35,6 +36,7 @@ TOLD: Final[dict[str, tuple[str, str]]] = {
     kinds.REQUEST_REJECTED: ("Rejected", "bad"),
     kinds.REQUEST_WITHDRAWN: ("Withdrawn by the applicant", "warn"),
     kinds.GRANT_CREATED: ("Grant created", "good"),
+    kinds.GRANT_MOVED: ("Grant put on the new version", "good"),
     kinds.GRANT_REVOKED: ("Grant revoked", "bad"),
     kinds.GRANT_SUSPENDED: ("Grant suspended until the new version is signed", "bad"),
     kinds.GRANT_GIVEN_UP: ("Grant ended with the withdrawal", "warn"),
@@ -82,11 +84,13 @@ def timeline(access_request: AccessRequest) -> list[Event]:
 
 
 def actor_names(entries: Iterable[Entry]) -> dict[str, str]:
-    """Returns what to call each actor of the entries: reference -> name. One query."""
+    """Returns what to call each actor of the entries: reference -> name. At most two queries."""
     refs = {entry.actor for entry in entries}
     ids = [ref.removeprefix("user:") for ref in refs if ref.startswith("user:")]
     people = User.objects.filter(pk__in=[pk for pk in ids if pk.isdigit()])
-    return NAMES | {person.audit_ref: str(person) for person in people}
+    invited = [ref.removeprefix("signatory:") for ref in refs if ref.startswith("signatory:")]
+    signers = Signatory.objects.filter(pk__in=invited) if invited else ()
+    return NAMES | {person.audit_ref: str(person) for person in (*people, *signers)}
 
 
 def merged(entry: Entry) -> dict[str, Any]:

@@ -76,11 +76,11 @@ def invited(view: View) -> Callable[..., HttpResponse]:
 
     @csrf_exempt
     @wraps(view)
-    def enter(request: HttpRequest, token: str) -> HttpResponse:
+    def enter(request: HttpRequest, secret: str) -> HttpResponse:
         if request.method not in METHODS:
             return HttpResponseNotAllowed(METHODS, headers=PRIVATE)
         try:
-            invitation = open_invitation(token)
+            invitation = open_invitation(secret)
         except NotFound as error:
             return _tell(request, Standing("There is nothing here", error.message, status=404))
         found = standing(invitation)
@@ -88,7 +88,7 @@ def invited(view: View) -> Callable[..., HttpResponse]:
             return _tell(request, found, invitation)
         if request.method == "POST" and not ratelimit.consume(request, action=RATE_LIMIT):
             return _tell(request, Standing("Not so fast", SLOWER, status=429))
-        return private(view(request, token, invitation))
+        return private(view(request, secret, invitation))
 
     return enter
 
@@ -130,7 +130,13 @@ def _act(
 def say_no(request: HttpRequest, token: str, invitation: Invitation) -> HttpResponse:
     """Asks why (GET) and refuses the signature (POST)."""
     form = RefusingForm(request.POST if request.method == "POST" else None)
-    context = {"invited": addressed_to(invitation.signatory), "token": token, "form": form}
+    signatory = invitation.signatory
+    context: dict[str, Any] = {
+        "token": token,
+        "signatory": signatory,
+        "invited": addressed_to(signatory),
+        "form": form,
+    }
     if request.method == "POST" and form.is_valid():
         try:
             refuse(token=token, reason=form.cleaned_data["reason"])
@@ -158,6 +164,7 @@ def _page(
     signatory = invitation.signatory
     context = {
         "token": token,
+        "signatory": signatory,
         "invited": addressed_to(signatory),
         "anew": is_anew(signatory.agreement),
         "expires_at": invitation.expires_at,
@@ -177,6 +184,7 @@ def _tell(
         "heading": found.heading,
         "sentence": found.sentence,
         "next": found.next,
+        "signatory": invitation and invitation.signatory,
         "invited": invitation and addressed_to(invitation.signatory),
     }
     return private(render(request, "web/invited/told.html", context, status=found.status))

@@ -62,7 +62,7 @@ def request_detail(request: ApplicantRequest, access_request: AccessRequest) -> 
     """Shows where the request stands, what comes next, and what happened so far."""
     grants = list(_grants(access_request))
     active = any(grant.state() is GrantState.ACTIVE for grant in grants)
-    signing = open_agreement(access_request)
+    signing = open_agreement(access_request) if access_request.collecting_since else None
     rows = signers(signing) if signing else []
     agreements = access_request.agreements.defer("values", "evidence").select_related("void")
     context = {
@@ -141,7 +141,7 @@ _NEXT: Final[dict[State, Standing]] = {
 
 def _standing(access_request: AccessRequest, rows: list[Signer], *, active: bool) -> Standing:
     state = State(access_request.state)
-    if access_request.collecting_since:
+    if rows and state is not State.APPROVED:
         return Standing(2, _of_collecting(rows))
     if state is State.DRAFT:
         return _standing_of_draft(len(missing(access_request)))

@@ -28,6 +28,7 @@ class RemovingForm(PointingForm):
         label="Reason",
         required=False,
         strip=False,
+        help_text="The agreement and the record keep it; the maintainers may read it.",
         widget=forms.Textarea(attrs={"rows": 4, "maxlength": LONGEST}),
     )
 

@@ -165,7 +165,7 @@ def _signed(agreement: Agreement, email: str) -> str:
 
 
 def _already(request: ApplicantRequest, access_request: AccessRequest) -> HttpResponse:
-    if access_request.collecting_since:
+    if access_request.collecting_since and access_request.state != State.APPROVED:
         sentence = "You have signed already: others have yet to, and nothing was signed twice."
     elif access_request.state == State.SUBMITTED:
         sentence = (

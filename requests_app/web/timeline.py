@@ -37,6 +37,7 @@ TOLD: Final[dict[str, tuple[str, str]]] = {
     kinds.REQUEST_REJECTED: ("A maintainer rejected the request", "bad"),
     kinds.REQUEST_WITHDRAWN: ("You withdrew the request", ""),
     kinds.GRANT_CREATED: ("Your grant began", "good"),
+    kinds.GRANT_MOVED: ("Everybody has signed: your grant stands on the new version", "good"),
     kinds.GRANT_REVOKED: ("A maintainer revoked your grant", "bad"),
     kinds.GRANT_SUSPENDED: ("Your grant was suspended until you sign the new version", "bad"),
     kinds.GRANT_GIVEN_UP: ("Your grant ended with the request", ""),
@@ -76,15 +77,18 @@ def timeline(access_request: AccessRequest) -> list[Event]:
     """Returns what the applicant may see of the request's story, the newest first.
 
     Of personal values only `reason` is read, which is addressed to the applicant; a private note is
-    never fetched. Three queries and one for the sums, whatever the number of entries.
+    never fetched. At most three queries and one for the sums, whatever the number of entries.
     """
     reasons = PersonalValue.objects.filter(field="reason")
-    entries = (
+    newest = (
         Entry.objects.filter(trail=access_request.audit_trail, kind__in=TOLD)
         .prefetch_related(Prefetch("personal_values", queryset=reasons, to_attr="reasons"))
         .order_by("-pk")[:NEWEST]
     )
-    events = [*_told(entries, _names(access_request)), *_summed(access_request)]
+    entries = list(newest)
+    of_others = any("{}" in TOLD[entry.kind][0] for entry in entries)
+    names = _names(access_request) if of_others else {}
+    events = [*_told(entries, names), *_summed(access_request)]
     return sorted(events, key=lambda event: event.at, reverse=True)
 
 

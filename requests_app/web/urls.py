@@ -37,8 +37,8 @@ urlpatterns = [
             ]
         ),
     ),
-    path("sign/<str:token>/", invited.sign, name="invited_sign"),
-    path("sign/<str:token>/refuse/", invited.say_no, name="invited_refuse"),
+    path("sign/<str:secret>/", invited.sign, name="invited_sign"),
+    path("sign/<str:secret>/refuse/", invited.say_no, name="invited_refuse"),
     path("verify/", verification.verify, name="verify"),
     path("verify/certificates.pem", verification.certificates_file, name="certificates"),
     re_path(
