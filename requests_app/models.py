@@ -4,6 +4,7 @@ from requests_app.agreements.models import (
     Agreement,
     AgreementDocument,
     AgreementText,
+    FailedRendering,
     SealCertificate,
 )
 from requests_app.agreements.signatories import (
@@ -40,6 +41,7 @@ __all__ = [
     "DownloadLink",
     "Entry",
     "EthicsDocument",
+    "FailedRendering",
     "File",
     "Grant",
     "InstitutionDomain",

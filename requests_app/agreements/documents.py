@@ -10,12 +10,13 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
+from django.utils import timezone
 
 from requests_app import conf
 from requests_app.agreements import certificates, sealing_keys
 from requests_app.agreements.evidence import Evidence, SealNote
 from requests_app.agreements.inviting import addressed_to
-from requests_app.agreements.models import Agreement, AgreementDocument
+from requests_app.agreements.models import Agreement, AgreementDocument, FailedRendering
 from requests_app.agreements.outstanding import complete, is_complete
 from requests_app.agreements.parties import parties_of, signed_by
 from requests_app.agreements.pdf import AgreementDocumentInput, render_pdf
@@ -33,8 +34,13 @@ _ENTRY = {Kind.SEALED: kinds.AGREEMENT_RENDERED, Kind.COUNTERSIGNED: kinds.AGREE
 
 
 def waiting() -> QuerySet[Agreement]:
-    """Returns the agreements that all have signed and that have no document yet, oldest first."""
-    return without(Kind.SEALED, complete(Agreement.objects.order_by("signed_at")))
+    """Returns the agreements that all have signed and that have no document yet, oldest first.
+
+    Not those that failed and pause (`retrying`).
+    """
+    paused = FailedRendering.objects.filter(not_before__gt=timezone.now())
+    unmade = without(Kind.SEALED, complete(Agreement.objects.order_by("signed_at")))
+    return unmade.exclude(pk__in=paused.values("agreement"))
 
 
 def without(kind: Kind, agreements: QuerySet[Agreement]) -> QuerySet[Agreement]:

@@ -1,4 +1,4 @@
-"""Several signers: those who are asked, their signatures and exits; all append-only."""
+"""Several signers, append-only: those asked, signatures, exits; and documents that failed."""
 
 import uuid
 
@@ -259,6 +259,28 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ("pk",),
             },
+        ),
+        migrations.CreateModel(
+            name="FailedRendering",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("not_before", models.DateTimeField(default=django.utils.timezone.now)),
+                ("last_error", models.CharField(blank=True, max_length=500)),
+                (
+                    "agreement",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="failed_rendering",
+                        to="requests_app.agreement",
+                    ),
+                ),
+            ],
         ),
         migrations.AddConstraint(
             model_name="signatory",

@@ -3,7 +3,6 @@
 from itertools import product
 
 import pytest
-
 from django.utils import timezone
 
 from requests_app.agreements import gathering, signing

@@ -2,8 +2,8 @@ import pytest
 
 from requests_app.agreements import signing
 from requests_app.errors import NotFound
-from requests_app.requests.states import State
 from requests_app.identity.models import InstitutionDomain
+from requests_app.requests.states import State
 from requests_app.review.dossier import (
     dossier,
     latest_agreement,
