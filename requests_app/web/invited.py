@@ -52,7 +52,7 @@ class CosigningForm(SigningForm):
     def cosignature(self) -> dict[str, Any]:
         """Returns what was given, as `cosign` takes it."""
         names = ("typed_name", "affirmations", "consent_electronic", "shown_sha256", "code")
-        given = {name: self.cleaned_data[name] for name in names}
+        given = {name: self.cleaned_data[name] for name in (*names, "drawn")}
         return {**given, "locale": get_language() or ""}
 
 

@@ -15,6 +15,7 @@ from django.utils.html import escape
 from django.utils.translation import get_language
 
 from requests_app.agreements.models import Agreement
+from requests_app.agreements import drawing
 from requests_app.agreements.preview import Preview, preview
 from requests_app.agreements.signing import sign
 from requests_app.errors import Conflict, Invalid, Refused
@@ -57,6 +58,12 @@ class SigningForm(PointingForm):
         error_messages={"required": "Type your full name; that is your signature."},
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
+    drawn = forms.CharField(
+        required=False,
+        max_length=drawing.LONGEST,
+        error_messages={"max_length": "The drawing is too long. Clear it, or draw less."},
+        widget=forms.HiddenInput,
+    )
     password = forms.CharField(
         label="Your password",
         help_text="The one you sign in with. It shows that it is you who signs.",
@@ -83,7 +90,7 @@ class SigningForm(PointingForm):
         """Returns what was given, as the verbs that sign take it; the password was right now."""
         names = ("typed_name", "affirmations", "consent_electronic", "text_id", "shown_sha256")
         return {
-            **{name: self.cleaned_data[name] for name in names},
+            **{name: self.cleaned_data[name] for name in (*names, "drawn")},
             "reauthenticated_at": timezone.now(),
             "method": "password",
             "locale": get_language() or "",
