@@ -4,6 +4,7 @@ Everything happens under the lock of the request's row, so the last signature is
 """
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import transaction
@@ -14,6 +15,7 @@ from django.utils.safestring import mark_safe
 from requests_app.agreements import codes
 from requests_app.agreements.answers import digest, shown_digest
 from requests_app.agreements.completing import complete_if_all_signed
+from requests_app.agreements.drawing import read_drawing
 from requests_app.agreements.evidence import Affirmed, Cosigned
 from requests_app.agreements.filling import fill
 from requests_app.agreements.inviting import (
@@ -61,6 +63,7 @@ def preview_for(signatory: Signatory) -> Preview:
         shown_sha256=_shown(agreement),
         affirmations=wording.affirmations_of(signatory.role),
         electronic_consent=wording.electronic_consent,
+        summary=wording.summary,
     )
 
 
@@ -106,6 +109,7 @@ def cosign(
     code: str,
     shown_sha256: str,
     locale: str,
+    drawn: str = "",
 ) -> Cosignature:
     """Signs the agreement for the invited person, and submits the request if they were the last.
 
@@ -119,8 +123,13 @@ def cosign(
     if shown_sha256 != _shown(signatory.agreement):
         raise Conflict("This is not the agreement you were shown. Read it again, then sign.")
     _require_whole(signatory, typed_name, affirmations, consent_electronic=consent_electronic)
+    path = read_drawing(drawn)
     code_sent_at = codes.check(signatory, code)
-    evidence = _witness(signatory, invitation, typed_name, code_sent_at, locale).as_json()
+    evidence = replace(
+        _witness(signatory, invitation, typed_name, code_sent_at),
+        locale=locale,
+        drawn_signature=path,
+    ).as_json()
     cosignature = Cosignature.objects.create(
         signatory=signatory, signed_at=timezone.now().replace(microsecond=0), evidence=evidence
     )
@@ -220,7 +229,6 @@ def _witness(
     invitation: Invitation,
     typed_name: str,
     code_sent_at: datetime,
-    locale: str,
 ) -> Cosigned:
     wording = read_wording(signatory.agreement.text.body)
     now, source = timezone.now(), origin.current()
@@ -240,5 +248,5 @@ def _witness(
         signed_at=now,
         ip_address=source.ip,
         user_agent=source.user_agent[:500],
-        locale=locale,
+        locale="",
     )

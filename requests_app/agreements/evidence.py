@@ -28,7 +28,8 @@ class Evidence:
 
     Digests are SHA-256 in hexadecimal: of the text version, of the canonical answers (RFC 8785),
     and of both together as they were shown. `method` says how the applicant logged in again,
-    `paper` the page size of the document, A4 or Letter.
+    `paper` the page size of the document, A4 or Letter. `drawn_signature` is SVG path data
+    (`drawing`), empty for most.
     """
 
     number: str
@@ -52,6 +53,7 @@ class Evidence:
     user_agent: str
     locale: str
     paper: str
+    drawn_signature: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Returns the evidence as JSON types; `from_json` is its inverse. Seconds precision."""
@@ -61,7 +63,9 @@ class Evidence:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Evidence":
         """Returns the evidence that `as_json` made `stored` from."""
-        values = {name: stored[name] for name in cls.__dataclass_fields__}
+        # What was signed before signatures could be drawn has no drawing.
+        known = {"drawn_signature": "", **stored}
+        values = {name: known[name] for name in cls.__dataclass_fields__}
         for name in ("email_verified_at", "reauthenticated_at", "signed_at"):
             values[name] = parse_instant(values[name]) if values[name] else None
         values["electronic_consent"] = _affirmed(values["electronic_consent"])
@@ -90,6 +94,7 @@ class Cosigned:
     ip_address: str
     user_agent: str
     locale: str
+    drawn_signature: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Returns the evidence as JSON types; `from_json` is its inverse. Seconds precision."""

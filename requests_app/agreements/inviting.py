@@ -25,6 +25,10 @@ from requests_app.requests.models import AccessRequest
 from requests_app.requests.states import State
 
 REMIND_AFTER: Final = timedelta(days=1)
+NOTHING_TO_AFFIRM: Final = (
+    "This dataset wants a signature for your institution, and the agreement's text does not say yet "
+    "what is affirmed with it. Nothing was signed. Write to the maintainers of the dataset."
+)
 Role = Signatory.Role
 
 
@@ -32,7 +36,8 @@ def name_signatories(agreement: Agreement, wording: Wording) -> list[Signatory]:
     """Writes down who must sign a new agreement besides its applicant, and returns them.
 
     Those are the people named in the request, where the text has something for them to affirm, and
-    the authorised signatory, where the dataset asks for one. Part of the verb that signs.
+    the authorised signatory, where the dataset asks for one. Part of the verb that signs. Raises
+    Conflict when the text has nothing for the authorised signatory to affirm.
     """
     access_request = agreement.access_request
     asked: list[tuple[str, str, str, str]] = []
@@ -42,6 +47,8 @@ def name_signatories(agreement: Agreement, wording: Wording) -> list[Signatory]:
             for person in access_request.named_people.all()
         ]
     if needs_authorised_signatory(access_request):
+        if not wording.affirmations_of(Role.INSTITUTION):
+            raise Conflict(NOTHING_TO_AFFIRM)
         it = access_request
         asked.append(
             (Role.INSTITUTION, it.signatory_name, it.signatory_email, it.signatory_position)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from requests_app import conf, queue
 from requests_app.agreements.answers import Answers, digest, shown_digest
 from requests_app.agreements.collecting import collect_answers
+from requests_app.agreements.drawing import read_drawing
 from requests_app.agreements.inviting import invite, name_signatories
 from requests_app.agreements.models import Agreement, AgreementText
 from requests_app.agreements.texts import current_text
@@ -50,18 +51,20 @@ def sign(
     text_id: int,
     shown_sha256: str,
     locale: str,
+    drawn: str = "",
 ) -> Agreement:
     """Signs the agreement as it was shown and submits the request; returns the signed agreement.
 
     `affirmations` are keys of the text version; `text_id` and `shown_sha256` come from the
     `preview` that the page was made of; `reauthenticated_at` is aware, `method` a word or two
-    ("password", "code"). Raises NotFound, Refused or Conflict as `transitions.lock` does; Refused
-    without a verified address, with a refused one, or when the login is not fresh; Conflict when
-    the text or an answer is no longer what was shown; Invalid, with fields, when the request is
-    incomplete or the signature is.
+    ("password", "code"); `drawn` is a drawn signature as the page sends it, or empty. Raises
+    NotFound, Refused or Conflict as `transitions.lock` does; Refused without a verified
+    address, with a refused one, or when the login is not fresh; Conflict when the text or an
+    answer is no longer what was shown; Invalid, with fields, when the request is incomplete or
+    the signature is.
 
-    Effects: the agreement with every answer and the evidence, the verdict on the address kept with
-    the request, and one entry; when nobody else must sign, the request `submitted` and the
+    Effects: the agreement with every answer and the evidence, the verdict on the address kept
+    with the request, and one entry; when nobody else must sign, the request `submitted` and the
     rendering queued on commit; otherwise an invitation to everybody who must. All of it, or
     nothing.
     """
@@ -80,6 +83,7 @@ def sign(
             reauthenticated_at=reauthenticated_at,
             method=method,
             locale=locale,
+            drawn=read_drawing(drawn),
         ),
         text_id=text_id,
         shown_sha256=shown_sha256,

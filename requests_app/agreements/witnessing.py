@@ -23,7 +23,8 @@ LETTER_COUNTRIES: Final = frozenset(
 class Signature:
     """What the applicant sent from the signing page, and how they had logged in again.
 
-    `affirmations` are keys of the text version; `reauthenticated_at` is aware.
+    `affirmations` are keys of the text version; `reauthenticated_at` is aware; `drawn` is the path
+    that `drawing.read_drawing` made, empty for none.
     """
 
     typed_name: str
@@ -32,6 +33,7 @@ class Signature:
     reauthenticated_at: datetime
     method: str
     locale: str
+    drawn: str = ""
 
 
 def witness(
@@ -72,5 +74,6 @@ def witness(
         ip_address=source.ip,
         user_agent=source.user_agent[:500],
         locale=signature.locale,
+        drawn_signature=signature.drawn,
         paper="Letter" if country in LETTER_COUNTRIES else "A4",
     )

@@ -9,6 +9,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from requests_app import queue
+from requests_app.agreements.drawing import read_drawing
 from requests_app.agreements.models import Agreement, AgreementText
 from requests_app.agreements.outstanding import complete
 from requests_app.agreements.signing import entry_details, put_signature, require_verified
@@ -106,6 +107,7 @@ def sign_anew(
     text_id: int,
     shown_sha256: str,
     locale: str,
+    drawn: str = "",
 ) -> Agreement:
     """Signs the version in force for a grant; the request keeps its state, the grant its term.
 
@@ -136,6 +138,7 @@ def sign_anew(
             reauthenticated_at=reauthenticated_at,
             method=method,
             locale=locale,
+            drawn=read_drawing(drawn),
         ),
         text_id=text_id,
         shown_sha256=shown_sha256,

@@ -14,8 +14,8 @@ from django.utils import timezone
 from django.utils.html import escape
 from django.utils.translation import get_language
 
-from requests_app.agreements.models import Agreement
 from requests_app.agreements import drawing
+from requests_app.agreements.models import Agreement
 from requests_app.agreements.preview import Preview, preview
 from requests_app.agreements.signing import sign
 from requests_app.errors import Conflict, Invalid, Refused

@@ -89,6 +89,13 @@ class TestCollecting:
         access_request.refresh_from_db()
         assert access_request.state == State.SUBMITTED
 
+    def test_no_authority_is_signed_for_without_words_that_say_so(self):
+        access_request = ready_together(signatory=True)
+        publish_text(access_request.dataset, number=3)
+        with pytest.raises(Conflict, match="what is affirmed with it"):
+            sign(**signature(access_request))
+        assert not access_request.agreements.exists()
+
     def test_nothing_is_edited_or_signed_twice_meanwhile(self):
         access_request = ready_together("Bea Sterna")
         collect(access_request)
