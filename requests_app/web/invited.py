@@ -38,7 +38,7 @@ View = Callable[[HttpRequest, str, Invitation], HttpResponse]
 class CosigningForm(SigningForm):
     """What is asked of an invited person: the same, with a code in place of a password."""
 
-    password = None
+    password = None  # type: ignore[assignment]  # Django's way to drop a field
     code = forms.CharField(
         label="Code",
         required=False,

@@ -64,7 +64,7 @@ def _signer(signatory: Signatory, now: datetime) -> Signer:
         told=tuple(_told(signatory, found)),
         reason=next((each.reason for each in reversed(exits) if each.reason), ""),
         expired=waits and newest is not None and newest.expires_at <= now,
-        may_remind=waits and _may_remind(newest and newest.created_at, now),
+        may_remind=waits and _may_remind(newest.created_at if newest else None, now),
         may_remove=blocking and signatory.role == Signatory.Role.MEMBER,
     )
 
