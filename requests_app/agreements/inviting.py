@@ -26,8 +26,8 @@ from requests_app.requests.states import State
 
 REMIND_AFTER: Final = timedelta(days=1)
 NOTHING_TO_AFFIRM: Final = (
-    "This dataset wants a signature for your institution, and the agreement's text does not say yet "
-    "what is affirmed with it. Nothing was signed. Write to the maintainers of the dataset."
+    "This dataset wants a signature for your institution, and the text of the agreement does not "
+    "say yet what is affirmed with it. Nothing was signed. Write to the dataset's maintainers."
 )
 Role = Signatory.Role
 
