@@ -13,6 +13,7 @@ from allauth.core import ratelimit
 from django import forms
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import get_language
 from django.views.decorators.csrf import csrf_exempt
 
@@ -99,24 +100,48 @@ def sign(request: HttpRequest, token: str, invitation: Invitation) -> HttpRespon
     shown, name = preview_for(invitation.signatory), invitation.signatory.name
     if request.method != "POST":
         return _page(request, token, invitation, CosigningForm(shown=shown, legal_name=name), shown)
+    if request.POST.get("then") == "code":
+        kept = CosigningForm(initial=_typed(request), shown=shown, legal_name=name)
+        return _send(request, token, invitation, kept, shown)
     form = CosigningForm(request.POST, shown=shown, legal_name=name)
     if not form.is_about(shown):
         fresh = CosigningForm(shown=shown, legal_name=name)
         return _page(request, token, invitation, fresh, shown, status=409, notice=CHANGED)
-    return _act(request, token, invitation, form, shown)
+    return _sign(request, token, invitation, form, shown)
 
 
-def _act(
+def _typed(request: HttpRequest) -> dict[str, Any]:
+    return {
+        "affirmations": request.POST.getlist("affirmations"),
+        "consent_electronic": "consent_electronic" in request.POST,
+        "typed_name": request.POST.get("typed_name", ""),
+        "drawn": request.POST.get("drawn", ""),
+    }
+
+
+def _send(
+    request: HttpRequest, token: str, invitation: Invitation, form: CosigningForm, shown: Preview
+) -> HttpResponse:
+    """Sends a code; leads on to the form it is for, so that going back repeats nothing."""
+    try:
+        send_code(token=token)
+    except Refused as error:
+        return _page(request, token, invitation, form, shown, status=403, notice=error.message)
+    except Conflict:
+        return redirect("invited_sign", token)
+    if "typed_name" in request.POST:
+        return _page(request, token, invitation, form, shown)
+    return redirect(f"{reverse('invited_sign', args=[token])}#signature")
+
+
+def _sign(
     request: HttpRequest, token: str, invitation: Invitation, form: CosigningForm, shown: Preview
 ) -> HttpResponse:
     status, notice = 400, ""
     try:
-        if form.is_valid() and request.POST.get("then") == "sign":
+        if form.is_valid():
             cosign(token=token, **form.cosignature())
             return redirect("invited_sign", token)
-        if form.is_valid():
-            send_code(token=token)
-            status = 200
     except Invalid as error:
         form.point_out(error.fields or {"": [error.message]})
     except Refused as error:

@@ -53,7 +53,11 @@ def refusal(signatory: Signatory) -> str:
 
 
 def filled(client: Client, signatory: Signatory, **changes):
+    """Asks for a code, reads the mail, and fills in the form that the page then has."""
+    client.post(page(signatory), {"then": "code"})
     whole = {
+        "code": code_of(signatory),
+        "then": "sign",
         "affirmations": ["instructed", "only_here"],
         "consent_electronic": "on",
         "typed_name": signatory.name,
@@ -62,11 +66,7 @@ def filled(client: Client, signatory: Signatory, **changes):
 
 
 def sign(client: Client, signatory: Signatory, **changes):
-    """Asks for the code, reads the mail, and signs, all from the page."""
-    sent = filled(client, signatory)
-    client.post(page(signatory), {**sent, "then": "code"})
-    whole = {"code": code_of(signatory), "then": "sign"}
-    return client.post(page(signatory), {**sent, **whole, **changes})
+    return client.post(page(signatory), filled(client, signatory, **changes))
 
 
 def signed(signatory: Signatory) -> bool:
@@ -83,12 +83,21 @@ def test_the_page_says_who_invites_to_what_and_shows_the_whole_agreement(client,
     applicant = ada.agreement.values["applicant_name"]
     for words in (applicant, "Ada Larus", ada.email, "Moods of gulls", "what gulls feel."):
         assert words in shown
-    for words in ("I was told how to treat gulls.", "I agree to sign on this page.", "365 days"):
+    assert "365 days" in shown
+    assert not codes_sent()
+
+
+def test_the_signature_asks_for_each_affirmation_once_the_code_is_sent(client, ada):
+    asked = client.post(page(ada), {"then": "code"})
+    assert asked.url == f"{page(ada)}#signature", "going back must not send it again"
+    response = client.get(page(ada))
+    shown = text(response.content)
+    for words in ("I was told how to treat gulls.", "I agree to sign on this page."):
         assert words in shown
+    assert f"A code is on its way to {ada.email}" in shown
     assert "simple electronic signature" in shown
     assert "I may bind the institution." not in shown
-    sent = fields(response.content)
-    assert not {"affirmations", "consent_electronic", "password", "code"} & set(sent)
+    assert not {"affirmations", "consent_electronic", "password"} & set(fields(response.content))
 
 
 def test_nothing_of_it_is_kept_or_passed_on(client, ada):
@@ -120,19 +129,21 @@ def test_a_browser_without_cookies_that_names_no_origin_can_sign(ada):
     assert signed(ada)
 
 
-def test_signing_asks_for_a_code_from_the_mailbox_and_says_what_happens_next(client, ada):
-    sent = filled(client, ada)
-    answer = client.post(page(ada), {**sent, "then": "code"})
-    assert answer.status_code == 200
-    assert f"A code is on its way to {ada.email}" in text(answer.content)
-    kept = fields(answer.content)
-    assert kept["affirmations"] == ["instructed", "only_here"]
-    assert kept["typed_name"] == ["Ada Larus"]
-    assert not signed(ada)
-    done = client.post(page(ada), {**kept, "code": code_of(ada), "then": "sign"}, follow=True)
+def test_signing_says_what_happens_next(client, ada):
+    done = client.post(page(ada), filled(client, ada), follow=True)
     assert signed(ada)
     assert "You have signed" in text(done.content)
     assert "Others have yet to sign" in text(done.content)
+
+
+def test_a_new_code_costs_nothing_that_was_typed(client, ada):
+    sent = filled(client, ada, then="code", affirmations=["instructed"])
+    again = client.post(page(ada), sent)
+    kept = fields(again.content)
+    assert kept["affirmations"] == ["instructed"]
+    assert (kept["consent_electronic"], kept["typed_name"]) == (["on"], ["Ada Larus"])
+    assert not summary(again.content)
+    assert codes_sent() == 2
 
 
 def test_the_last_one_submits_the_request_and_reads_so(client, agreement, ada):
@@ -164,32 +175,31 @@ def test_what_is_missing_is_told_beside_its_field_and_nothing_is_signed(
     assert not signed(ada)
 
 
-def test_a_forgotten_tick_sends_no_code(client, ada):
-    answer = client.post(page(ada), {**filled(client, ada, affirmations=[]), "then": "code"})
-    assert beside(answer.content, "affirmations")
-    assert codes_sent() == 0
+def test_a_forgotten_tick_costs_no_try_of_the_code(client, ada):
+    sent = filled(client, ada)
+    for _ in range(6):
+        client.post(page(ada), {**sent, "affirmations": []})
+    assert client.post(page(ada), sent).status_code == 302
 
 
 def test_five_wrong_codes_end_the_code(client, ada):
+    sent = filled(client, ada)
+    wrong = f"{(int(sent['code']) + 1) % 10**6:06d}"
     for _ in range(5):
-        sent = filled(client, ada)
-        client.post(page(ada), {**sent, "then": "code"}) if not codes_sent() else None
-        wrong = f"{(int(code_of(ada)) + 1) % 10**6:06d}"
-        assert client.post(page(ada), {**sent, "code": wrong, "then": "sign"}).status_code == 400
-    right = client.post(page(ada), {**filled(client, ada), "code": code_of(ada), "then": "sign"})
-    assert right.status_code == 400
-    assert "Ask for a new code" in text(right.content)
+        assert client.post(page(ada), {**sent, "code": wrong}).status_code == 400
+    right = client.post(page(ada), sent)
+    assert "Ask for a new code" in beside(right.content, "code")[0]
+    assert "A code is on its way" not in text(right.content)
+    assert fields(right.content)["typed_name"] == ["Ada Larus"]
     assert not signed(ada)
 
 
 def test_two_tabs_share_the_code_and_pressing_twice_signs_once(client, ada):
     sent = filled(client, ada)
-    client.post(page(ada), {**sent, "then": "code"})
     other = Client()
     assert b'name="code"' in other.get(page(ada)).content
-    whole = {**sent, "code": code_of(ada), "then": "sign"}
-    assert client.post(page(ada), whole).status_code == 302
-    again = other.post(page(ada), whole)
+    assert client.post(page(ada), sent).status_code == 302
+    again = other.post(page(ada), sent)
     assert "You have signed this agreement already" in text(again.content)
     assert codes_sent() == 1
 
@@ -289,6 +299,7 @@ def test_odd_names_are_shown_as_typed_and_sign(client, name):
 def test_an_institution_signs_with_its_own_affirmations(client):
     agreement = inviting(signatory=True)
     dean = named(agreement, "Dean Larus")
+    client.post(page(dean), {"then": "code"})
     shown = text(client.get(page(dean)).content)
     assert "asks you to sign this agreement for Pier University" in shown
     assert "I may bind the institution." in shown
