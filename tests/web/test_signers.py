@@ -14,6 +14,7 @@ from requests_app.agreements.models import Agreement
 from requests_app.agreements.outstanding import Outcome, outcome
 from requests_app.agreements.signatories import AgreementVoid, Signatory
 from requests_app.distribution.models import MemberRemoval
+from requests_app.lifecycle.reconsent import take_effect
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.states import State
 from requests_app.review.decisions import approve
@@ -23,9 +24,12 @@ from tests.factories.invited import (
     named,
     request_naming,
     signed_by_all,
+    text_for_all,
     token_of,
 )
+from tests.factories.reconsents import campaign_for, long_standing
 from tests.factories.requests import approver
+from tests.lifecycle.test_reconsent import sign as sign_anew
 from tests.web.form_filling import beside, fields, text
 
 pytestmark = pytest.mark.django_db
@@ -239,3 +243,33 @@ def test_the_form_asks_for_a_signatory_only_where_the_dataset_wants_one(client):
     sent = fields(client.get(edit).content, signatory_email="dean@elsewhere.example", then="sign")
     saved = client.post(edit, sent, follow=True)
     assert "their address must be at it too" in beside(saved.content, "signatory_email")[0]
+
+
+def test_a_new_version_is_signed_by_the_members_too_and_the_grant_waits_for_them(client, granted):
+    grant = granted.access_request.grants.get()
+    long_standing(grant)
+    campaign_for(grant, days=-1, body=text_for_all("may not look at"))
+    signature = sign_anew(grant)
+    shown = text(client.get(status(granted)).content)
+    assert "Who signs with you" in shown
+    assert "Approved since" in shown
+    assert "Read and sign the new version" not in shown
+    ada = signature.signatories.get(name="Ada Larus")
+    assert "This is a new version" in text(client.get(f"/sign/{token_of(ada)}/").content)
+    for signatory in signature.signatories.all():
+        has_signed(signatory)
+    take_effect(agreement_id=signature.pk)
+    shown = text(client.get(status(granted)).content)
+    assert "your grant stands on the new version" in shown
+    assert at("member_remove", ada) in client.get(status(granted)).content.decode()
+
+
+def test_stopping_a_new_version_leaves_the_grant_as_it_was(client, granted):
+    grant = granted.access_request.grants.get()
+    campaign_for(grant, days=30, body=text_for_all("may not look at"))
+    sign_anew(grant)
+    stop = reverse("signing_stop", args=[granted.access_request_id])
+    assert "your grant stays on the version it stands on" in text(client.get(stop).content)
+    done = client.post(stop, follow=True)
+    assert "Read and sign the new version" in text(done.content)
+    assert state(granted) == State.APPROVED
