@@ -24,7 +24,10 @@ from requests_app.requests.cosigners import needs_authorised_signatory
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.states import State
 
-REMIND_AFTER: Final = timedelta(days=1)
+DAY: Final = timedelta(days=1)
+REMIND_AFTER: Final = DAY
+INVITED_PER_DAY: Final = 150
+"""By one applicant: to sign, stop and sign again must not become a way to mail strangers."""
 NOTHING_TO_AFFIRM: Final = (
     "This dataset wants a signature for your institution, and the text of the agreement does not "
     "say yet what is affirmed with it. Nothing was signed. Write to the dataset's maintainers."
@@ -53,12 +56,25 @@ def name_signatories(agreement: Agreement, wording: Wording) -> list[Signatory]:
         asked.append(
             (Role.INSTITUTION, it.signatory_name, it.signatory_email, it.signatory_position)
         )
+    if asked:
+        _require_few(agreement, len(asked))
     return [
         Signatory.objects.create(
             agreement=agreement, role=role, name=name, email=email, position=position, order=order
         )
         for order, (role, name, email, position) in enumerate(asked)
     ]
+
+
+def _require_few(agreement: Agreement, more: int) -> None:
+    sent = Invitation.objects.filter(
+        signatory__agreement__signer=agreement.signer_id, created_at__gt=timezone.now() - DAY
+    )
+    if sent.count() + more > INVITED_PER_DAY:
+        raise Refused(
+            "Too many invitations were sent in your name within a day. Nothing was signed. Try "
+            "again tomorrow."
+        )
 
 
 def invite(signatory: Signatory, *, reminder: bool = False) -> Invitation:

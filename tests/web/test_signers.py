@@ -8,16 +8,21 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from requests_app.agreements import inviting as inviting_people
 from requests_app.agreements.cosigning import refuse
 from requests_app.agreements.documents import render_document
+from requests_app.agreements.gathering import stop_collecting
 from requests_app.agreements.models import Agreement
 from requests_app.agreements.outstanding import Outcome, outcome
 from requests_app.agreements.signatories import AgreementVoid, Signatory
+from requests_app.agreements.signing import sign
 from requests_app.distribution.models import MemberRemoval
+from requests_app.errors import Refused
 from requests_app.lifecycle.reconsent import take_effect
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.states import State
 from requests_app.review.decisions import approve
+from tests.factories.agreements import signature
 from tests.factories.invited import (
     has_signed,
     inviting,
@@ -182,6 +187,17 @@ def test_stopping_asks_first_and_lets_the_answers_be_changed(client, agreement):
     assert AgreementVoid.objects.count() == 1
 
 
+def test_signing_again_and_again_is_no_way_to_mail_strangers(agreement, monkeypatch):
+    monkeypatch.setattr(inviting_people, "INVITED_PER_DAY", 5)
+    stop_collecting(access_request_id=agreement.access_request_id, by=agreement.signer)
+    again = AccessRequest.objects.get(pk=agreement.access_request_id)
+    with pytest.raises(Refused, match="Too many invitations"):
+        sign(**signature(again))
+    assert again.agreements.count() == 1
+    monkeypatch.setattr(inviting_people, "INVITED_PER_DAY", 6)
+    assert sign(**signature(again)).signatories.count() == 3
+
+
 def test_members_are_named_beside_the_grant_and_can_leave_alone(client, granted):
     ada = named(granted, "Ada Larus")
     assert at("member_remove", ada) in client.get(status(granted)).content.decode()
@@ -249,16 +265,16 @@ def test_a_new_version_is_signed_by_the_members_too_and_the_grant_waits_for_them
     grant = granted.access_request.grants.get()
     long_standing(grant)
     campaign_for(grant, days=-1, body=text_for_all("may not look at"))
-    signature = sign_anew(grant)
+    anew = sign_anew(grant)
     shown = text(client.get(status(granted)).content)
     assert "Who signs with you" in shown
     assert "Approved since" in shown
     assert "Read and sign the new version" not in shown
-    ada = signature.signatories.get(name="Ada Larus")
+    ada = anew.signatories.get(name="Ada Larus")
     assert "This is a new version" in text(client.get(f"/sign/{token_of(ada)}/").content)
-    for signatory in signature.signatories.all():
+    for signatory in anew.signatories.all():
         has_signed(signatory)
-    take_effect(agreement_id=signature.pk)
+    take_effect(agreement_id=anew.pk)
     shown = text(client.get(status(granted)).content)
     assert "your grant stands on the new version" in shown
     assert at("member_remove", ada) in client.get(status(granted)).content.decode()
