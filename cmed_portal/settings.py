@@ -67,6 +67,7 @@ try:
     # A path, not the key itself: only the worker opens it.
     SEAL_KEY_FILE = env.str("SEAL_KEY_FILE", str(VAR_DIR / "keys/seal.pem") if EMBEDDED else "")
     SEAL_KEY_PASSPHRASE = env.str("SEAL_KEY_PASSPHRASE", "")
+    SIGNER_ROOTS_FILE = env.str("SIGNER_ROOTS_FILE", "")
     TIMESTAMP_URL = env.str("TIMESTAMP_URL", "")
     VERIFY_MAX_BYTES = env.int("VERIFY_MAX_BYTES", 10 * 1024 * 1024)
 except ValueError as error:  # EnvError is one, and so is a file that cannot be read
@@ -222,7 +223,7 @@ ACCOUNT_FORMS = {
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = REAUTHENTICATION_SECONDS
 ACCOUNT_RATE_LIMITS = {  # added to django-allauth's own
-    "verify_agreement": "20/m/ip",
+    "verify_agreement": "20/m/ip", "own_certificate": "10/m/user",
     "sign_by_invitation": "20/m/ip",
 }
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""

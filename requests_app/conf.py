@@ -137,6 +137,11 @@ def seal_key_passphrase() -> str:
     return str(settings.SEAL_KEY_PASSPHRASE)
 
 
+def signer_roots_file() -> str:
+    """File (PEM) of the roots that applicants' own certificates are checked against; or empty."""
+    return str(settings.SIGNER_ROOTS_FILE)
+
+
 def timestamp_url() -> str:
     """The time-stamp authority (RFC 3161) that seals are dated by; empty for none."""
     return str(settings.TIMESTAMP_URL)

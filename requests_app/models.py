@@ -7,6 +7,11 @@ from requests_app.agreements.models import (
     FailedRendering,
     SealCertificate,
 )
+from requests_app.agreements.own_signatures import (
+    IssuedDocument,
+    OwnCertificateChoice,
+    OwnSignature,
+)
 from requests_app.agreements.signatories import (
     AgreementVoid,
     Cosignature,
@@ -46,9 +51,12 @@ __all__ = [
     "Grant",
     "InstitutionDomain",
     "Invitation",
+    "IssuedDocument",
     "MemberRemoval",
     "Message",
     "NamedPerson",
+    "OwnCertificateChoice",
+    "OwnSignature",
     "PersonalValue",
     "Reconsent",
     "ReconsentCampaign",

@@ -26,6 +26,8 @@ TOLD: Final[dict[str, tuple[str, str]]] = {
     kinds.SIGNATORY_REMOVED: ("Signer removed by the applicant", "warn"),
     kinds.SIGNING_STOPPED: ("Collecting signatures stopped by the applicant", "warn"),
     kinds.REQUEST_SUBMITTED: ("Everybody has signed, request submitted", "info"),
+    kinds.DOCUMENT_ISSUED: ("Document made for the applicant's own certificate", ""),
+    kinds.AGREEMENT_SIGNED_WITH_CERTIFICATE: ("Document signed with an own certificate", "info"),
     kinds.AGREEMENT_SIGNED_ANEW: ("New version of the agreement signed", "good"),
     kinds.AGREEMENT_DECLINED: ("Data Access Agreement declined by the applicant", "warn"),
     kinds.AGREEMENT_RENDERED: ("Agreement made into a PDF and sealed", ""),

@@ -17,6 +17,8 @@ def complete_if_all_signed(agreement: Agreement, *, by: log.Audited) -> bool:
     queued, and the request `submitted` with its entry, or the task queued.
     """
     if not is_complete(agreement):
+        # Perhaps only the applicant's own certificate is waited for now; the task looks.
+        queue.enqueue("agreements.issue_document", agreement_id=str(agreement.pk))
         return False
     queue.enqueue("agreements.render_document", agreement_id=str(agreement.pk))
     access_request = AccessRequest.objects.get(pk=agreement.access_request_id)

@@ -13,14 +13,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from requests_app import conf
-from requests_app.agreements import certificates, sealing_keys
-from requests_app.agreements.evidence import Evidence, SealNote
+from requests_app.agreements import certificates, unsealed
 from requests_app.agreements.inviting import addressed_to
 from requests_app.agreements.models import Agreement, AgreementDocument, FailedRendering
 from requests_app.agreements.outstanding import complete, is_complete
-from requests_app.agreements.parties import parties_of, signed_by
-from requests_app.agreements.pdf import AgreementDocumentInput, render_pdf
-from requests_app.agreements.seal import Role, Seal, level_now, seal_pdf
+from requests_app.agreements.own_signatures import OwnSignature
+from requests_app.agreements.parties import signed_by
+from requests_app.agreements.seal import Role, Seal, seal_pdf
 from requests_app.audit import kinds, log
 from requests_app.errors import Conflict, NotFound
 from requests_app.notifications import invitations, messages
@@ -53,7 +52,8 @@ def render_document(*, agreement_id: UUID | str) -> AgreementDocument:
     """Makes the sealed document of a signed agreement and returns it; the one there is, if made.
 
     It is rendered from what the agreement keeps: the text version that was signed, the answers and
-    the evidence, whatever has changed since. Safe to run twice and by two workers at once: one of
+    the evidence, whatever has changed since; one that its applicant signed with a certificate of
+    their own is sealed as it came back. Safe to run twice and by two workers at once: one of
     them writes. Raises NotFound for an unknown agreement, Conflict for one that others have yet to
     sign, Misconfigured when it cannot be sealed.
     Effects, in one transaction: the document, the certificate's row if it is new, an entry with
@@ -65,17 +65,11 @@ def render_document(*, agreement_id: UUID | str) -> AgreementDocument:
     if not is_complete(agreement):
         raise Conflict(f"{agreement} is not signed by all who must sign it.")
     # Outside of the transaction: rendering takes a while, and SQLite has one writer at a time.
-    seal = Seal(sealing_keys.load(), level_now())
-    rendered = render_pdf(
-        AgreementDocumentInput(
-            text=agreement.text.body,
-            answers=agreement.values,
-            evidence=Evidence.from_json(agreement.evidence),
-            seal=_note(agreement, seal),
-            parties=parties_of(agreement),
-        )
-    )
-    return _keep(agreement, Kind.SEALED, seal_pdf(rendered, seal, Role.SEAL), seal)
+    seal = unsealed.seal_now()
+    signed = OwnSignature.objects.filter(agreement=agreement).first()
+    content = bytes(signed.content) if signed else unsealed.render(agreement, seal)
+    sealed = seal_pdf(content, seal, Role.SEAL, certify=signed is None)
+    return _keep(agreement, Kind.SEALED, sealed, seal)
 
 
 def countersign_document(*, agreement_id: UUID | str) -> AgreementDocument:
@@ -92,7 +86,7 @@ def countersign_document(*, agreement_id: UUID | str) -> AgreementDocument:
     first = _made(agreement, Kind.SEALED)
     if first is None:
         raise Conflict(f"{agreement} has no sealed document yet, so it cannot be countersigned.")
-    seal = Seal(sealing_keys.load(), level_now())
+    seal = unsealed.seal_now()
     content = seal_pdf(bytes(first.content), seal, Role.COUNTERSIGNATURE)
     return _keep(agreement, Kind.COUNTERSIGNED, content, seal)
 
@@ -110,15 +104,6 @@ def _signed(agreement_id: UUID | str) -> Agreement:
 
 def _made(agreement: Agreement, kind: Kind) -> AgreementDocument | None:
     return AgreementDocument.objects.filter(agreement=agreement, kind=kind).first()
-
-
-def _note(agreement: Agreement, seal: Seal) -> SealNote:
-    return SealNote(
-        level=seal.level.value,
-        certificate_sha256=seal.key.sha256,
-        verify_url=f"{conf.base_url()}/verify/{agreement.number}",
-        certificates_url=f"{conf.base_url()}/verify/certificates.pem",
-    )
 
 
 @transaction.atomic

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 FORMAT: Final = "agreement-evidence-2"
+SIMPLE_SIGNATURE: Final = "simple electronic signature"
+OWN_SIGNATURE: Final = "digital signature in this file, with a certificate of the signer's own"
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Evidence:
     Digests are SHA-256 in hexadecimal: of the text version, of the canonical answers (RFC 8785),
     and of both together as they were shown. `method` says how the applicant logged in again,
     `paper` the page size of the document, A4 or Letter. `drawn_signature` is SVG path data
-    (`drawing`), empty for most.
+    (`drawing`), empty for most; with `own_certificate` the applicant signs the document itself.
     """
 
     number: str
@@ -54,17 +56,19 @@ class Evidence:
     locale: str
     paper: str
     drawn_signature: str = ""
+    own_certificate: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Returns the evidence as JSON types; `from_json` is its inverse. Seconds precision."""
         plain = {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
-        return {**plain, "whole_text_shown": True, "signature": "simple electronic signature"}
+        kind = OWN_SIGNATURE if self.own_certificate else SIMPLE_SIGNATURE
+        return {**plain, "whole_text_shown": True, "signature": kind}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Evidence":
         """Returns the evidence that `as_json` made `stored` from."""
-        # What was signed before signatures could be drawn has no drawing.
-        known = {"drawn_signature": "", **stored}
+        # The first format knew neither.
+        known = {"drawn_signature": "", "own_certificate": False, **stored}
         values = {name: known[name] for name in cls.__dataclass_fields__}
         for name in ("email_verified_at", "reauthenticated_at", "signed_at"):
             values[name] = parse_instant(values[name]) if values[name] else None
@@ -99,7 +103,7 @@ class Cosigned:
     def as_json(self) -> dict[str, Any]:
         """Returns the evidence as JSON types; `from_json` is its inverse. Seconds precision."""
         plain = {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
-        return {**plain, "whole_text_shown": True, "signature": "simple electronic signature"}
+        return {**plain, "whole_text_shown": True, "signature": SIMPLE_SIGNATURE}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Cosigned":

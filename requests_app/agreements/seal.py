@@ -67,9 +67,11 @@ def level_now() -> Level:
     return Level.B_T if conf.timestamp_url() else Level.B_B
 
 
-def seal_pdf(content: bytes, seal: Seal, role: Role) -> bytes:
+def seal_pdf(content: bytes, seal: Seal, role: Role, *, certify: bool = True) -> bytes:
     """Returns `content` with a seal added as an incremental update.
 
+    The first seal certifies, unless `certify` is false: a document that its applicant signed can
+    not be certified any more, since only the first signature of a file may.
     Raises Misconfigured when the key may not sign or the time-stamp authority gives no stamp; then
     there is no document at all. The network is used for level B-T only.
     """
@@ -80,7 +82,7 @@ def seal_pdf(content: bytes, seal: Seal, role: Role) -> bytes:
         name=_common_name(seal.key.certificate),
         location=conf.base_url(),
         reason=role.reason,
-        certify=role is Role.SEAL,
+        certify=certify and role is Role.SEAL,
         docmdp_permissions=MDPPerm.FILL_FORMS,
     )
     stamper = Authority(conf.timestamp_url()) if seal.level is Level.B_T else None

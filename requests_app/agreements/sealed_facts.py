@@ -13,8 +13,10 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.general import extract_signer_info
 from pyhanko.sign.validation.generic_cms import (
     message_imprint_checker,
+    validate_sig_integrity,
     validate_tst_signed_data,
 )
+from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko_certvalidator import ValidationContext
 
 from requests_app.agreements.evidence import parse_instant
@@ -56,6 +58,20 @@ class SealSeen:
 
 
 @dataclass(frozen=True)
+class OwnSignatureSeen:
+    """A signature that the applicant put with their certificate before the portal sealed.
+
+    `intact` says that it fits what it covers; the portal vouches for no more than that it was there
+    when it sealed. `at` is the signer's own word, None when it names no time.
+    """
+
+    subject: str
+    certificate_sha256: str
+    at: datetime | None
+    intact: bool
+
+
+@dataclass(frozen=True)
 class Facts:
     """What the sealed evidence says."""
 
@@ -65,6 +81,7 @@ class Facts:
     signed_at: datetime
     signers: tuple[Signer, ...]
     seals: tuple[SealSeen, ...]
+    own_signatures: tuple[OwnSignatureSeen, ...] = ()
 
 
 def read_facts(sealed: bytes, found: list[Mark]) -> Facts:
@@ -84,6 +101,11 @@ def read_facts(sealed: bytes, found: list[Mark]) -> Facts:
         signed_at=parse_instant(evidence["signed_at"]),
         signers=tuple(_signers(evidence)),
         seals=tuple(seals),
+        own_signatures=tuple(
+            _own(signature)
+            for signature in reader.embedded_signatures
+            if signature.signed_data.dump() not in by_content
+        ),
     )
 
 
@@ -129,6 +151,18 @@ def _seal(signature: Any, mark: Mark) -> SealSeen:
         stamped_by=stamp,
         certificate_sha256=fingerprint(mark.certificate),
         subject=mark.certificate.subject.human_friendly,
+    )
+
+
+def _own(signature: EmbeddedPdfSignature) -> OwnSignatureSeen:
+    told = validate_sig_integrity(
+        signature.signer_info, signature.signer_cert, "data", signature.compute_digest()
+    )
+    return OwnSignatureSeen(
+        subject=signature.signer_cert.subject.human_friendly,
+        certificate_sha256=fingerprint(signature.signer_cert),
+        at=signature.self_reported_timestamp,
+        intact=all(told),
     )
 
 

@@ -16,6 +16,7 @@ from requests_app.agreements.collecting import collect_answers
 from requests_app.agreements.drawing import read_drawing
 from requests_app.agreements.inviting import invite, name_signatories
 from requests_app.agreements.models import Agreement, AgreementText
+from requests_app.agreements.own_signing import choose
 from requests_app.agreements.texts import current_text
 from requests_app.agreements.witnessing import Signature, witness
 from requests_app.agreements.wording import Wording, read_wording
@@ -52,6 +53,7 @@ def sign(
     shown_sha256: str,
     locale: str,
     drawn: str = "",
+    own_certificate: bool = False,
 ) -> Agreement:
     """Signs the agreement as it was shown and submits the request; returns the signed agreement.
 
@@ -84,12 +86,13 @@ def sign(
             method=method,
             locale=locale,
             drawn=read_drawing(drawn),
+            own_certificate=own_certificate,
         ),
         text_id=text_id,
         shown_sha256=shown_sha256,
     )
     _keep_verdict(access_request, agreement, verdict)
-    alone = not agreement.signatories.exists()
+    alone = not (own_certificate or agreement.signatories.exists())
     verb = Verb.SIGN if alone else Verb.COLLECT
     transitions.move(access_request, verb=verb, by=by, **entry_details(agreement))
     return agreement
@@ -119,7 +122,9 @@ def put_signature(
     others = name_signatories(agreement, signed.wording)
     for signatory in others:
         invite(signatory)
-    if not others:
+    if signature.own_certificate:
+        choose(agreement)
+    elif not others:
         queue.enqueue("agreements.render_document", agreement_id=str(agreement.pk))
     return agreement
 

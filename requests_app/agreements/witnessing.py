@@ -24,7 +24,8 @@ class Signature:
     """What the applicant sent from the signing page, and how they had logged in again.
 
     `affirmations` are keys of the text version; `reauthenticated_at` is aware; `drawn` is the path
-    that `drawing.read_drawing` made, empty for none.
+    that `drawing.read_drawing` made, empty for none; with `own_certificate` they go on to sign the
+    PDF itself.
     """
 
     typed_name: str
@@ -34,6 +35,7 @@ class Signature:
     method: str
     locale: str
     drawn: str = ""
+    own_certificate: bool = False
 
 
 def witness(
@@ -75,5 +77,6 @@ def witness(
         user_agent=source.user_agent[:500],
         locale=signature.locale,
         drawn_signature=signature.drawn,
+        own_certificate=signature.own_certificate,
         paper="Letter" if country in LETTER_COUNTRIES else "A4",
     )

@@ -43,6 +43,8 @@ AGREEMENT_COSIGNED = "signatory:agreement:signed"
 SIGNATURE_REFUSED = "signatory:agreement:refused"
 SIGNATORY_REMOVED = "applicant:signatory:removed"
 SIGNING_STOPPED = "applicant:agreement:stopped"
+DOCUMENT_ISSUED = "portal:agreement:issued"
+AGREEMENT_SIGNED_WITH_CERTIFICATE = "applicant:agreement:signed_with_certificate"
 REQUEST_SUBMITTED = "portal:request:submitted"
 GRANT_MOVED = "portal:grant:moved"
 MEMBER_REMOVED = "party:member:removed"
@@ -101,6 +103,10 @@ KINDS: dict[str, Fields] = {
     SIGNATURE_REFUSED: _fields("agreement role", "reason"),
     SIGNATORY_REMOVED: _fields("agreement role", "reason"),
     SIGNING_STOPPED: _fields("from to agreement"),
+    DOCUMENT_ISSUED: _fields("sha256 size"),
+    AGREEMENT_SIGNED_WITH_CERTIFICATE: _fields(
+        "agreement sha256 certificate_sha256 algorithm trusted", "subject"
+    ),
     REQUEST_SUBMITTED: _fields("from to agreement"),
     GRANT_MOVED: _fields("agreement text_number"),
     MEMBER_REMOVED: _fields("grant agreement", "reason"),

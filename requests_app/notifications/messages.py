@@ -192,6 +192,14 @@ def agreement_signed(
     return post(name="agreement_signed", to=to, context=context, attachments=[pdf], trail=trail)
 
 
+def document_issued(
+    *, to: str, full_name: str, dataset_title: str, number: str, url: str, trail: str
+) -> Message:
+    """To an applicant who signs with an own certificate: the PDF of `number` waits at `url`."""
+    context = {"full_name": full_name, "dataset_title": dataset_title, "number": number, "url": url}
+    return post(name="document_issued", to=to, context=context, trail=trail)
+
+
 def agreement_countersigned(
     *,
     to: str,

@@ -139,10 +139,16 @@ _NEXT: Final[dict[State, Standing]] = {
 }
 
 
+OWN_CERTIFICATE: Final = (
+    "What is left is your digital signature: download the document, sign it with your certificate, "
+    "and upload it. That submits your request."
+)
+
+
 def _standing(access_request: AccessRequest, rows: list[Signer], *, active: bool) -> Standing:
     state = State(access_request.state)
-    if rows and state is not State.APPROVED:
-        return Standing(2, _of_collecting(rows))
+    if access_request.collecting_since is not None and state is not State.APPROVED:
+        return Standing(2, _of_collecting(rows) if waited_for(rows) else OWN_CERTIFICATE)
     if state is State.DRAFT:
         return _standing_of_draft(len(missing(access_request)))
     if state is State.APPROVED:

@@ -35,6 +35,16 @@ CHANGED: Final = (
 )
 
 
+WAYS: Final = [
+    ("here", "Here: my typed name is my signature."),
+    (
+        "certificate",
+        "With a certificate of my own (PAdES): I get the PDF, sign it with my program, and upload "
+        "it. Most people have no such certificate.",
+    ),
+]
+
+
 class SigningForm(PointingForm):
     """What is asked below the agreement. Whether it is enough to sign, `agreements` decides."""
 
@@ -102,6 +112,23 @@ class SigningForm(PointingForm):
         return sent == (str(shown.text_id), shown.shown_sha256)
 
 
+class FirstSigningForm(SigningForm):
+    """Signing a request: here, or with a certificate of one's own."""
+
+    way = forms.ChoiceField(
+        label="How do you sign?",
+        choices=WAYS,
+        initial="here",
+        required=False,
+        widget=forms.RadioSelect,
+    )
+
+    def signature(self) -> dict[str, Any]:
+        """Returns what was given, as `sign` takes it."""
+        own_certificate = self.cleaned_data["way"] == "certificate"
+        return {**super().signature(), "own_certificate": own_certificate}
+
+
 @own_request_page("GET", "HEAD", "POST")
 def request_sign(request: ApplicantRequest, access_request: AccessRequest) -> HttpResponse:
     """Shows the agreement as it would be signed, and signs it.
@@ -114,8 +141,8 @@ def request_sign(request: ApplicantRequest, access_request: AccessRequest) -> Ht
         return redirect(f"{reverse('request_edit', args=[access_request.pk])}?{CHECK}")
     shown, name = preview(access_request), access_request.legal_name
     if request.method != "POST":
-        return _page(request, access_request, shown, SigningForm(shown=shown, legal_name=name))
-    form = SigningForm(request.POST, shown=shown, legal_name=name)
+        return _page(request, access_request, shown, FirstSigningForm(shown=shown, legal_name=name))
+    form = FirstSigningForm(request.POST, shown=shown, legal_name=name)
     if not form.is_about(shown):
         return _overtaken(request, access_request, CHANGED)
     if status := refuse_unproven(request, form):
@@ -157,6 +184,8 @@ def _sign(
         return _page(request, access_request, shown, form, status=403, notice=error.message)
     except Conflict as error:
         return _overtaken(request, access_request, error.message)
+    if hasattr(agreement, "own_certificate"):
+        return redirect("request_own_certificate", access_request.pk)
     messages.success(request, _signed(agreement, request.user.email))
     return redirect("request_detail", access_request.pk)
 
@@ -194,7 +223,7 @@ def _overtaken(
     if not allows(now, Verb.SIGN):
         return _already(request, now)
     shown = preview(now)
-    form = SigningForm(
+    form = FirstSigningForm(
         initial={"typed_name": request.POST.get("typed_name", "")},
         shown=shown,
         legal_name=now.legal_name,

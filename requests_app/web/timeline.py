@@ -28,6 +28,8 @@ TOLD: Final[dict[str, tuple[str, str]]] = {
     kinds.SIGNATORY_REMOVED: ("You removed {} from those who are to sign", ""),
     kinds.SIGNING_STOPPED: ("You stopped collecting signatures", "warn"),
     kinds.REQUEST_SUBMITTED: ("Everybody has signed: the request was submitted", "good"),
+    kinds.DOCUMENT_ISSUED: ("The document was made for you to sign with your certificate", ""),
+    kinds.AGREEMENT_SIGNED_WITH_CERTIFICATE: ("You signed the document with your certificate", ""),
     kinds.AGREEMENT_SIGNED_ANEW: ("You signed the new version of the agreement", "good"),
     kinds.AGREEMENT_DECLINED: ("You declined the Data Access Agreement", ""),
     kinds.AGREEMENT_RENDERED: ("The signed agreement was made into a PDF and sealed", ""),

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from requests_app.agreements import outstanding
 from requests_app.agreements.models import Agreement
 from requests_app.agreements.outstanding import Outcome
+from requests_app.agreements.own_signatures import OwnCertificateChoice, OwnSignature
 from requests_app.agreements.signatories import (
     AgreementVoid,
     Cosignature,
@@ -43,15 +44,25 @@ def put_signatory(agreement: Agreement, order: int, fate: str) -> Signatory:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(fates=st.lists(st.sampled_from(list(FATES)), max_size=4), void=st.booleans())
-def test_the_rule_and_its_twin_agree(fates, void):
+@given(
+    fates=st.lists(st.sampled_from(list(FATES)), max_size=4),
+    own=st.sampled_from(["no", "chosen", "signed"]),
+    void=st.booleans(),
+)
+def test_the_rule_and_its_twin_agree(fates, own, void):
     access_request = submitted()
     agreement = access_request.agreements.get()
     made = [put_signatory(agreement, order, fate) for order, fate in enumerate(fates)]
     if void:
         AgreementVoid.objects.create(agreement=agreement, why="stopped", by=agreement.signer)
 
-    blocked = any(FATES[fate][1] for fate in fates)
+    if own != "no":
+        OwnCertificateChoice.objects.create(agreement=agreement)
+    if own == "signed":
+        OwnSignature.objects.create(
+            agreement=agreement, content=b"", size=0, sha256="", certificate={}
+        )
+    blocked = own == "chosen" or any(FATES[fate][1] for fate in fates)
     found = outstanding.signatories_of(agreement)
     assert [outstanding.outcome(each) for each in found] == [FATES[fate][0] for fate in fates]
     assert found == made

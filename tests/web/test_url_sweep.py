@@ -78,6 +78,8 @@ EXPECTED = {
     "signer_remind": "302 405 404 404 404 404 404",
     "signer_remove": OWNER_IS_LED_ON,
     "member_remove": OWNER,
+    "request_own_certificate": OWNER_IS_LED_ON,
+    "request_issued": "302 404 404 404 404 404 404",
     "request_decline": OWNER_IS_LED_ON,
     "request_withdraw": OWNER,
     "request_agreement": OWNER,

@@ -48,6 +48,9 @@ class Command(PortalCommand):
                 told = (signer["role"], signer["position"], signer["institution"])
                 about = ", ".join(filter(None, told))
                 lines.append(f"  signed: {signer['signed_at']} by {signer['name']} ({about})")
+            for own in facts["own_signatures"]:
+                fits = "fits" if own["intact"] else "DOES NOT FIT"
+                lines.append(f"  applicant's certificate: {own['subject']}; its signature {fits}")
             for seal in facts["seals"]:
                 by = seal["stamped_by"]
                 stamp = f", with a time stamp that names {by}, not checked here" if by else ""
