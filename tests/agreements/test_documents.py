@@ -10,7 +10,7 @@ from django.db import DatabaseError, OperationalError, connections, transaction
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pypdf import PdfReader
 
-from requests_app.agreements import certificates, documents, sealing_keys
+from requests_app.agreements import certificates, documents, sealing_keys, unsealed
 from requests_app.agreements.documents import countersign_document, render_document, waiting
 from requests_app.agreements.models import Agreement, AgreementDocument
 from requests_app.agreements.seal import Level, Seal
@@ -39,8 +39,8 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def quick(monkeypatch):
     """Renders in no time: what is written around the rendering is what is tested."""
-    monkeypatch.setattr(documents, "render_pdf", lambda document: b"%PDF-1.7 quick")
-    monkeypatch.setattr(documents, "seal_pdf", lambda content, seal, role: content)
+    monkeypatch.setattr(unsealed, "render_pdf", lambda document: b"%PDF-1.7 quick")
+    monkeypatch.setattr(documents, "seal_pdf", lambda content, seal, role, **how: content)
 
 
 def words(document: AgreementDocument) -> str:
@@ -113,8 +113,8 @@ def test_two_workers_at_once_make_one_document(tmp_path, monkeypatch):
         both_rendered.wait()
         return b"%PDF-1.7 quick"
 
-    monkeypatch.setattr(documents, "render_pdf", render)
-    monkeypatch.setattr(documents, "seal_pdf", lambda content, seal, role: content)
+    monkeypatch.setattr(unsealed, "render_pdf", render)
+    monkeypatch.setattr(documents, "seal_pdf", lambda content, seal, role, **how: content)
     agreement = signed_agreement()
     made = []
 

@@ -244,7 +244,7 @@ def test_the_page_costs_the_same_for_one_signer_and_for_three(
 ):
     made = inviting(*(f"Gull {number}" for number in range(count)))
     client.force_login(made.signer)
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(17):
         client.get(status(made))
 
 
