@@ -47,6 +47,7 @@ try:
     SEAL_KEY_FILE = env.str("SEAL_KEY_FILE", str(VAR_DIR / "keys/seal.pem") if EMBEDDED else "")
     SEAL_KEY_PASSPHRASE = env.str("SEAL_KEY_PASSPHRASE", "")
     TIMESTAMP_URL = env.str("TIMESTAMP_URL", "")
+    TIMESTAMP_ROOTS_FILE = env.str("TIMESTAMP_ROOTS_FILE", "")
     VERIFY_MAX_BYTES = env.int("VERIFY_MAX_BYTES", 10 * 1024 * 1024)
 except ValueError as error:  # EnvError is one, and so is a file that cannot be read
     stop(f"A setting has a wrong value: {error}")

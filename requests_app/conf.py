@@ -78,6 +78,11 @@ def timestamp_url() -> str:
     return str(settings.TIMESTAMP_URL)
 
 
+def timestamp_roots_file() -> Path | None:
+    """Roots (PEM) that the authority's certificate must lead to; None when it is not checked."""
+    return Path(settings.TIMESTAMP_ROOTS_FILE) if settings.TIMESTAMP_ROOTS_FILE else None
+
+
 def verify_max_bytes() -> int:
     """The largest PDF that anybody may send to be verified."""
     return int(settings.VERIFY_MAX_BYTES)

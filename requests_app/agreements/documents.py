@@ -12,11 +12,11 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 
 from requests_app import conf
-from requests_app.agreements import certificates, sealing_keys
+from requests_app.agreements import certificates
 from requests_app.agreements.evidence import Evidence, SealNote
 from requests_app.agreements.models import Agreement, AgreementDocument
 from requests_app.agreements.pdf import AgreementDocumentInput, render_pdf
-from requests_app.agreements.seal import Role, Seal, level_now, seal_pdf
+from requests_app.agreements.seal import Role, Seal, prepare, seal_pdf
 from requests_app.audit import kinds, log
 from requests_app.errors import Conflict, NotFound
 from requests_app.notifications import messages
@@ -53,7 +53,7 @@ def render_document(*, agreement_id: UUID | str) -> AgreementDocument:
     if (made := _made(agreement, Kind.SEALED)) is not None:
         return made
     # Outside of the transaction: rendering takes a while, and SQLite has one writer at a time.
-    seal = Seal(sealing_keys.load(), level_now())
+    seal = prepare()
     rendered = render_pdf(
         AgreementDocumentInput(
             text=agreement.text.body,
@@ -79,7 +79,7 @@ def countersign_document(*, agreement_id: UUID | str) -> AgreementDocument:
     first = _made(agreement, Kind.SEALED)
     if first is None:
         raise Conflict(f"{agreement} has no sealed document yet, so it cannot be countersigned.")
-    seal = Seal(sealing_keys.load(), level_now())
+    seal = prepare()
     content = seal_pdf(bytes(first.content), seal, Role.COUNTERSIGNATURE)
     return _keep(agreement, Kind.COUNTERSIGNED, content, seal)
 
@@ -102,6 +102,7 @@ def _made(agreement: Agreement, kind: Kind) -> AgreementDocument | None:
 def _note(agreement: Agreement, seal: Seal) -> SealNote:
     return SealNote(
         level=seal.level.value,
+        dated_by=seal.dated_by,
         certificate_sha256=seal.key.sha256,
         verify_url=f"{conf.base_url()}/verify/{agreement.number}",
         certificates_url=f"{conf.base_url()}/verify/certificates.pem",
