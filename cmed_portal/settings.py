@@ -46,6 +46,10 @@ try:
     # A path, not the key itself: only the worker opens it.
     SEAL_KEY_FILE = env.str("SEAL_KEY_FILE", str(VAR_DIR / "keys/seal.pem") if EMBEDDED else "")
     SEAL_KEY_PASSPHRASE = env.str("SEAL_KEY_PASSPHRASE", "")
+    SEAL_PKCS11_MODULE = env.str("SEAL_PKCS11_MODULE", "")
+    SEAL_PKCS11_TOKEN = env.str("SEAL_PKCS11_TOKEN", "")
+    SEAL_PKCS11_KEY = env.str("SEAL_PKCS11_KEY", "")
+    SEAL_PKCS11_PIN = env.str("SEAL_PKCS11_PIN", "")
     TIMESTAMP_URL = env.str("TIMESTAMP_URL", "")
     TIMESTAMP_ROOTS_FILE = env.str("TIMESTAMP_ROOTS_FILE", "")
     VERIFY_MAX_BYTES = env.int("VERIFY_MAX_BYTES", 10 * 1024 * 1024)

@@ -6,6 +6,8 @@ one stays as it is, and the last one covers the whole file.
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from io import BytesIO
@@ -20,12 +22,12 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.sign.fields import MDPPerm, SigFieldSpec, SigSeedSubFilter
 from pyhanko.sign.general import SigningError
-from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, SimpleSigner
+from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, Signer, SimpleSigner
 from pyhanko.sign.timestamps.common_utils import TimestampRequestError
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from requests_app import conf
-from requests_app.agreements import revocation, sealing_keys, timestamps
+from requests_app.agreements import revocation, sealing_keys, sealing_tokens, timestamps
 from requests_app.agreements.revocation import Material
 from requests_app.agreements.sealing_keys import SealKey
 from requests_app.agreements.timestamps import Authority
@@ -117,26 +119,29 @@ def seal_pdf(content: bytes, seal: Seal, role: Role) -> bytes:
         certify=role is Role.SEAL,
         docmdp_permissions=MDPPerm.FILL_FORMS,
     )
-    signer = PdfSigner(
-        metadata,
-        _signer(seal.key),
-        timestamper=seal.authority,
-        new_field_spec=SigFieldSpec(role.field),
-    )
     sealed = BytesIO()
     try:
         writer = IncrementalPdfFileWriter(BytesIO(content))
         if seal.material:
             seal.material.put_into(writer)
-        signer.sign_pdf(writer, output=sealed)
+        with _signer(seal.key) as signer:
+            field = SigFieldSpec(role.field)
+            PdfSigner(metadata, signer, timestamper=seal.authority, new_field_spec=field).sign_pdf(
+                writer, output=sealed
+            )
     except (SigningError, PdfError, TimestampRequestError) as error:
         raise Misconfigured(f"The agreement could not be sealed: {error}.") from error
     return sealed.getvalue()
 
 
-def _signer(key: SealKey) -> SimpleSigner:
+@contextmanager
+def _signer(key: SealKey) -> Iterator[Signer]:
+    if key.key is None:
+        with sealing_tokens.signer(key) as signer:
+            yield signer
+        return
     certificates = map(translate_pyca_cryptography_cert_to_asn1, key.chain)
-    return SimpleSigner(
+    yield SimpleSigner(
         signing_cert=translate_pyca_cryptography_cert_to_asn1(key.certificate),
         signing_key=translate_pyca_cryptography_key_to_asn1(key.key),
         cert_registry=SimpleCertificateStore.from_certs(certificates),
