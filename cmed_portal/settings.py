@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import dj_database_url
+from celery.schedules import crontab
 
 from cmed_portal.embedded.sockets import redis_url
 from cmed_portal.env import env, key_or_create, stop
@@ -27,6 +28,20 @@ try:
     DATABASE_URL = env.str("DATABASE_URL", "")
     REDIS_URL = env.str("REDIS_URL", redis_url(VAR_DIR) if EMBEDDED else "")
     FILES_DIR = env.path("FILES_DIR", VAR_DIR / "files").absolute()
+    STORAGE = env.str("STORAGE", "local")
+    if STORAGE not in {"local", "s3"}:
+        stop("CMED_STORAGE must be 'local' or 's3'.")
+    S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", "").rstrip("/")
+    S3_PUBLIC_ENDPOINT_URL = env.str("S3_PUBLIC_ENDPOINT_URL", "").rstrip("/")
+    S3_REGION = env.str("S3_REGION", "us-east-1")
+    S3_PATH_STYLE = env.bool("S3_PATH_STYLE", True)
+    S3_BUCKET = env.str("S3_BUCKET", "")
+    S3_PREFIX = env.str("S3_PREFIX", "")
+    S3_ACCESS_KEY = env.str("S3_ACCESS_KEY", "")
+    S3_SECRET_KEY = env.str("S3_SECRET_KEY", "")
+    S3_PRESIGNED_SECONDS = env.int("S3_PRESIGNED_SECONDS", 300)
+    if not 1 <= S3_PRESIGNED_SECONDS <= 300:
+        stop("CMED_S3_PRESIGNED_SECONDS must be 1 to 300: a revoked download must end soon.")
     TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
     EMAIL_HOST = env.str("EMAIL_HOST", "")
     EMAIL_PORT = env.int("EMAIL_PORT", 587)
@@ -41,6 +56,11 @@ try:
     ETHICS_DOCUMENT_MAX_BYTES = env.int("ETHICS_DOCUMENT_MAX_BYTES", 10 * 1024 * 1024)
     MESSAGE_LEASE_SECONDS = env.int("MESSAGE_LEASE_SECONDS", 60)
     SWEEP_SECONDS = env.float("SWEEP_SECONDS", 60.0)
+    RETAIN_NETWORK_DAYS = env.int("RETAIN_NETWORK_DAYS", 365)
+    RETAIN_CONTACT_DAYS = env.int("RETAIN_CONTACT_DAYS", 5 * 365)
+    RETAIN_WORDS_DAYS = env.int("RETAIN_WORDS_DAYS", 10 * 365)
+    RETAIN_AGREEMENT_DAYS = env.int("RETAIN_AGREEMENT_DAYS", 10 * 365)
+    IDLE_ACCOUNT_DAYS = env.int("IDLE_ACCOUNT_DAYS", 3 * 365)
     DEMO_SCALE = env.float("DEMO_SCALE", 1.0)
     LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
     # A path, not the key itself: only the worker opens it.
@@ -229,7 +249,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 2,
     "socket_timeout": 30,
 }
-CELERY_BEAT_SCHEDULE = {"sweep": {"task": "lifecycle.sweep", "schedule": SWEEP_SECONDS}}
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "lifecycle.sweep", "schedule": SWEEP_SECONDS},
+    "retention": {"task": "lifecycle.apply_retention", "schedule": crontab(hour="3", minute="30")},
+}
 CELERY_TIMEZONE = "UTC"
 
 # --- e-mail ---------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
+from requests_app.admin.looking import entered
 from requests_app.admin.parts import PARTS
 from requests_app.admin.roles import MAINTAINERS, person, roles
 from requests_app.requests.states import State
@@ -34,6 +35,10 @@ class PortalAdminSite(AdminSite):
                 part["name"] = PARTS[part["object_name"]]
             app["models"] = sorted(parts, key=lambda part: order.index(part["object_name"]))
         return apps
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:  # noqa: FBT001, FBT002 - Django's
+        """Every page that a member of staff opens is an entry, whoever made the page."""
+        return super().admin_view(entered(view), cacheable)
 
     def get_urls(self) -> list[Any]:
         """Returns the addresses of the admin without the one that leads to a thing's own page.

@@ -1,6 +1,6 @@
 """What happened to a request, as maintainers and auditors read it in the audit log."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -40,6 +40,11 @@ TOLD: Final[dict[str, tuple[str, str]]] = {
     kinds.MANIFEST_DOWNLOADED: ("Manifest downloaded", ""),
     kinds.MESSAGE_SENT: ("E-mail sent", ""),
 }
+# Thousands of these may stand under one request: they are told as one sum each.
+SUMMED: Final[dict[str, str]] = {
+    kinds.FILE_DOWNLOADED: "Single files downloaded",
+    kinds.STAFF_LOOKED: "Read by staff",
+}
 QUOTED: Final = {"reason": "Reason, read by the applicant", "private_note": "Private note"}
 NAMES: Final = {"system": "the portal", "operator": "an operator", "anyone": "somebody"}
 
@@ -57,16 +62,16 @@ class Event:
 
 
 def timeline(access_request: AccessRequest) -> list[Event]:
-    """Returns the request's story, newest first: single files as one sum, at most `NEWEST` others.
+    """Returns the request's story, newest first: what is `SUMMED` as sums, at most `NEWEST` others.
 
     Personal values are merged in; one that was erased is said to be. Four queries, however long
     the story.
     """
-    story = reading.story(access_request.audit_trail).exclude(kind=kinds.FILE_DOWNLOADED)
+    story = reading.story(access_request.audit_trail).exclude(kind__in=SUMMED)
     entries = list(story.order_by("-pk")[:NEWEST])
     names = actor_names(entries)
     events = [_event(entry, names) for entry in entries]
-    return sorted([*events, *_files(access_request)], key=lambda event: event.at, reverse=True)
+    return sorted([*events, *_sums(access_request)], key=lambda event: event.at, reverse=True)
 
 
 def actor_names(entries: Iterable[Entry]) -> dict[str, str]:
@@ -99,13 +104,10 @@ def _plain(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _files(access_request: AccessRequest) -> list[Event]:
-    found = Entry.objects.filter(
-        trail=access_request.audit_trail, kind=kinds.FILE_DOWNLOADED
-    ).aggregate(times=Count("pk"), last=Max("at"))
-    if not found["times"]:
-        return []
-    times = f"{found['times']:,} times" if found["times"] > 1 else "once"
-    return [
-        Event(found["last"], f"Single files downloaded, {times}", str(access_request.applicant))
-    ]
+def _sums(access_request: AccessRequest) -> Iterator[Event]:
+    summed = Entry.objects.filter(trail=access_request.audit_trail, kind__in=SUMMED)
+    counted = summed.order_by().values("kind").annotate(times=Count("pk"), last=Max("at"))
+    for each in counted:
+        times = f"{each['times']:,} times" if each["times"] > 1 else "once"
+        who = str(access_request.applicant) if each["kind"] == kinds.FILE_DOWNLOADED else ""
+        yield Event(each["last"], f"{SUMMED[each['kind']]}, {times}", who)

@@ -25,6 +25,7 @@ SIGNED_IN = "applicant:session:opened"
 SIGN_IN_FAILED = "visitor:session:refused"
 PASSWORD_CHANGED = "applicant:password:changed"  # noqa: S105 - a kind
 ACCOUNT_PSEUDONYMISED = "operator:account:pseudonymised"
+PERSONAL_VALUES_ERASED = "portal:personal_values:erased"
 ROLES_CHANGED = "operator:account:roles_changed"
 MAINTAINERS_CHANGED = "operator:dataset:maintainers_changed"
 INSTITUTION_RULED = "operator:institution:ruled"
@@ -43,6 +44,8 @@ AGREEMENT_RENDERED = "portal:agreement:rendered"
 AGREEMENT_COUNTERSIGNED = "portal:agreement:countersigned"
 SEAL_CERTIFICATE_RECORDED = "portal:seal_certificate:recorded"
 SEAL_KEY_ROTATED = "operator:seal_key:rotated"
+STAFF_LOOKED = "staff:page:opened"
+LOG_EXPORTED = "staff:log:exported"
 DOCUMENT_OPENED = "reader:document:opened"
 REQUEST_APPROVED = "approver:request:approved"
 REQUEST_RETURNED = "approver:request:returned"
@@ -70,6 +73,7 @@ KINDS: dict[str, Fields] = {
     SIGN_IN_FAILED: _fields("", "email"),
     PASSWORD_CHANGED: _fields("how"),
     ACCOUNT_PSEUDONYMISED: _fields("reason"),
+    PERSONAL_VALUES_ERASED: _fields("what before count kept"),
     ROLES_CHANGED: _fields("before after"),
     MAINTAINERS_CHANGED: _fields("added removed"),
     INSTITUTION_RULED: _fields("standing previous name"),
@@ -92,6 +96,8 @@ KINDS: dict[str, Fields] = {
     AGREEMENT_COUNTERSIGNED: _fields("sha256 size level certificate_sha256"),
     SEAL_CERTIFICATE_RECORDED: _fields("serial valid_from valid_until"),
     SEAL_KEY_ROTATED: _fields("serial valid_from valid_until previous_sha256"),
+    STAFF_LOOKED: _fields("page", "query"),
+    LOG_EXPORTED: _fields("format count", "query"),
     DOCUMENT_OPENED: _fields("document sha256"),
     REQUEST_APPROVED: _fields("from to agreement", "reason private_note"),
     REQUEST_RETURNED: _fields("from to agreement", "reason private_note"),

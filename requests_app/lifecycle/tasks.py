@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from requests_app.lifecycle import reconsent_notices
+from requests_app.lifecycle import forgetting, reconsent_notices
 from requests_app.lifecycle import sweep as sweeping
 
 
@@ -14,3 +14,8 @@ def sweep() -> None:
 @shared_task(name="lifecycle.give_notice")
 def give_notice(grant_id: str) -> None:
     reconsent_notices.give_notice(grant_id=grant_id)
+
+
+@shared_task(name="lifecycle.apply_retention")
+def apply_retention() -> None:
+    forgetting.apply_retention()

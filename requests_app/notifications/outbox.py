@@ -7,6 +7,7 @@ import json
 from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
@@ -57,6 +58,16 @@ def post(
     )
     queue.enqueue("notifications.deliver", message_id=str(message.pk))
     return message
+
+
+def forget(address: str) -> int:
+    """Deletes every message to an address, sent or not; returns how many. Part of a verb."""
+    return Message.objects.filter(recipient__iexact=address).delete()[0]
+
+
+def prune(before: datetime) -> int:
+    """Deletes the messages sent before an instant; returns how many. The log has their entries."""
+    return Message.objects.filter(sent_at__lt=before).delete()[0]
 
 
 def as_email(message: Message) -> EmailMultiAlternatives:

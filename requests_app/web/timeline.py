@@ -42,7 +42,9 @@ TOLD: Final[dict[str, tuple[str, str]]] = {
 SUMMED: Final = (kinds.FILE_DOWNLOADED,)
 
 # Filed under a request, and of no use to its applicant.
-NOT_TOLD: Final = frozenset({kinds.MESSAGE_SENT, kinds.LINK_REFUSED, kinds.DOCUMENT_OPENED})
+NOT_TOLD: Final = frozenset(
+    {kinds.MESSAGE_SENT, kinds.LINK_REFUSED, kinds.DOCUMENT_OPENED, kinds.STAFF_LOOKED}
+)
 
 # Repeating itself, one of these is told once, with the number of times.
 _GATHERED: Final = frozenset(

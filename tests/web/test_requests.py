@@ -569,12 +569,14 @@ def record(kind: str, access_request: AccessRequest, **details: object) -> None:
     log.record(kind, by=access_request.applicant, on=access_request, **details)
 
 
+ABOUT_REQUESTS = {"request", "agreement", "grant", "link", "message", "document", "page"}
+
+
 def test_every_kind_that_can_stand_under_a_request_is_told_or_left_out_on_purpose():
     about_requests = {
         kind
         for kind in kinds.KINDS
-        if kind.split(":")[1] in {"request", "agreement", "grant", "link", "message", "document"}
-        or kind.endswith(":downloaded")
+        if kind.split(":")[1] in ABOUT_REQUESTS or kind.endswith(":downloaded")
     }
     told = {*timeline.TOLD, *timeline.SUMMED}
     assert not told & timeline.NOT_TOLD

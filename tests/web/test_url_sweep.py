@@ -108,6 +108,8 @@ EXPECTED = {
     "admin:requests_app_accessrequest_agreement": "302 302 302 200 200 200 404",
     # The first version: an approver is told that there is nobody to ask.
     "admin:requests_app_agreementtext_ask": "302 302 302 403 302 403 403",
+    "admin:requests_app_entry_export": "302 302 302 403 403 200 200",
+    "admin:requests_app_entry_activity": "302 302 302 403 403 200 200",
     # Uploaded after signing: not part of what maintainers may see.
     "admin:requests_app_accessrequest_ethics": NOTHING,
 }
@@ -213,6 +215,7 @@ def world(monkeypatch) -> dict[str, Any]:
         "version": release.version,
         "name": f"{grant.dataset.slug}-{release.version}",
         "kind": "bib",
+        "form": "csv",
         "number": "GULLS-DAA-2026-000001",
         "app_label": "requests_app",
         "url": "nothing",
