@@ -68,7 +68,12 @@ try:
     SEAL_KEY_FILE = env.str("SEAL_KEY_FILE", str(VAR_DIR / "keys/seal.pem") if EMBEDDED else "")
     SEAL_KEY_PASSPHRASE = env.str("SEAL_KEY_PASSPHRASE", "")
     SIGNER_ROOTS_FILE = env.str("SIGNER_ROOTS_FILE", "")
+    SEAL_PKCS11_MODULE = env.str("SEAL_PKCS11_MODULE", "")
+    SEAL_PKCS11_TOKEN = env.str("SEAL_PKCS11_TOKEN", "")
+    SEAL_PKCS11_KEY = env.str("SEAL_PKCS11_KEY", "")
+    SEAL_PKCS11_PIN = env.str("SEAL_PKCS11_PIN", "")
     TIMESTAMP_URL = env.str("TIMESTAMP_URL", "")
+    TIMESTAMP_ROOTS_FILE = env.str("TIMESTAMP_ROOTS_FILE", "")
     VERIFY_MAX_BYTES = env.int("VERIFY_MAX_BYTES", 10 * 1024 * 1024)
 except ValueError as error:  # EnvError is one, and so is a file that cannot be read
     stop(f"A setting has a wrong value: {error}")

@@ -19,7 +19,7 @@ from requests_app.agreements.models import Agreement, AgreementDocument, FailedR
 from requests_app.agreements.outstanding import complete, is_complete
 from requests_app.agreements.own_signatures import OwnSignature
 from requests_app.agreements.parties import signed_by
-from requests_app.agreements.seal import Role, Seal, seal_pdf
+from requests_app.agreements.seal import Role, Seal, prepare, seal_pdf
 from requests_app.audit import kinds, log
 from requests_app.errors import Conflict, NotFound
 from requests_app.notifications import invitations, messages
@@ -65,7 +65,7 @@ def render_document(*, agreement_id: UUID | str) -> AgreementDocument:
     if not is_complete(agreement):
         raise Conflict(f"{agreement} is not signed by all who must sign it.")
     # Outside of the transaction: rendering takes a while, and SQLite has one writer at a time.
-    seal = unsealed.seal_now()
+    seal = prepare()
     signed = OwnSignature.objects.filter(agreement=agreement).first()
     content = bytes(signed.content) if signed else unsealed.render(agreement, seal)
     sealed = seal_pdf(content, seal, Role.SEAL, certify=signed is None)
@@ -86,7 +86,7 @@ def countersign_document(*, agreement_id: UUID | str) -> AgreementDocument:
     first = _made(agreement, Kind.SEALED)
     if first is None:
         raise Conflict(f"{agreement} has no sealed document yet, so it cannot be countersigned.")
-    seal = unsealed.seal_now()
+    seal = prepare()
     content = seal_pdf(bytes(first.content), seal, Role.COUNTERSIGNATURE)
     return _keep(agreement, Kind.COUNTERSIGNED, content, seal)
 

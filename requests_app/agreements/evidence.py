@@ -141,14 +141,17 @@ class Party:
 class SealNote:
     """What is known of the seal before it is set; printed, embedded, and covered by the seal.
 
-    `level` such as "B-B"; the digest is of the certificate (DER), in hexadecimal; the addresses
-    are where anybody verifies the document, and where the portal's certificates are published.
+    `level` such as "B-B"; `dated_by` says whose word its time is: the "portal", an "authority"
+    whose certificate is not checked, or a "trusted authority"; the digest is of the certificate
+    (DER), in hexadecimal; the addresses are where anybody verifies the document, and where the
+    portal's certificates are published.
     """
 
     level: str
     certificate_sha256: str
     verify_url: str
     certificates_url: str
+    dated_by: str = "portal"
 
 
 def embedded(

@@ -20,6 +20,7 @@ from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherRespons
 from requests_app.agreements.answers import Answers
 from requests_app.agreements.evidence import Evidence, Party, SealNote, embedded
 from requests_app.agreements.filling import fill
+from requests_app.agreements.fonts import no_boxes
 from requests_app.agreements.wording import Wording, read_wording, text_sha256
 from requests_app.audit.canonical import canonical
 from requests_app.errors import Misconfigured
@@ -52,17 +53,18 @@ class _NoFetching(URLFetcher):
 def render_pdf(document: AgreementDocumentInput) -> bytes:
     """Returns the agreement as tagged PDF/A-3b, with the evidence embedded as canonical JSON.
 
-    Raises `Misconfigured` if the text is not the one that the evidence names, or if the template
-    asks for anything outside itself.
+    Raises `Misconfigured` if the text is not the one that the evidence names, if the template asks
+    for anything outside itself, or if this machine lacks the fonts.
     """
     if text_sha256(document.text) != document.evidence.text_sha256:
         raise Misconfigured("The text of this agreement is not the one that was signed.")
     wording = read_wording(document.text)
     page = HTML(string=_markup(document, wording), url_fetcher=_NoFetching())
     try:
-        rendered: bytes = page.write_pdf(
-            pdf_variant="pdf/a-3b", pdf_tags=True, attachments=[_attachment(document)]
-        )
+        with no_boxes():
+            rendered: bytes = page.write_pdf(
+                pdf_variant="pdf/a-3b", pdf_tags=True, attachments=[_attachment(document)]
+            )
     except FatalURLFetchingError as error:  # a BaseException, which nobody above would catch
         raise Misconfigured(f"{error}; nothing outside the document may be fetched.") from error
     return rendered

@@ -1,6 +1,5 @@
 """What a sealed agreement says of itself. Only for bytes that a seal of ours covers."""
 
-import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,20 +7,14 @@ from datetime import datetime
 from io import BytesIO
 from typing import Any
 
-from asn1crypto import cms
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.general import extract_signer_info
-from pyhanko.sign.validation.generic_cms import (
-    message_imprint_checker,
-    validate_sig_integrity,
-    validate_tst_signed_data,
-)
+from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
-from pyhanko_certvalidator import ValidationContext
 
 from requests_app.agreements.evidence import parse_instant
-from requests_app.agreements.seal_marks import Mark, time_stamps
-from requests_app.agreements.trust import fingerprint
+from requests_app.agreements.seal_levels import level_of, stamp_of
+from requests_app.agreements.seal_marks import Mark
+from requests_app.agreements.trust import Trust, fingerprint
 
 ROLES = {"PortalSeal": "seal of the portal", "LabCountersignature": "countersignature of the lab"}
 
@@ -44,15 +37,15 @@ class Signer:
 class SealSeen:
     """One seal: what it is, when it was set (aware), and with which certificate.
 
-    `at` is the portal's word, which the seal covers. `stamped_by` names the time-stamp authority;
-    a stamp lies outside of what is sealed and its own certificate is not checked here, so whoever
-    has the file can put one there: nothing is judged by it.
+    `at` is the portal's word, which the seal covers. `stamped_by` names the time-stamp authority
+    and `stamp` says what it is worth (see `seal_levels.Stamp`), both empty without one.
     """
 
     role: str
     level: str
     at: datetime
     stamped_by: str
+    stamp: str
     certificate_sha256: str
     subject: str
 
@@ -84,13 +77,13 @@ class Facts:
     own_signatures: tuple[OwnSignatureSeen, ...] = ()
 
 
-def read_facts(sealed: bytes, found: list[Mark]) -> Facts:
+def read_facts(sealed: bytes, found: list[Mark], trust: Trust) -> Facts:
     """Returns the facts of a document that ends where its last seal does; `found` are its seals."""
     reader = PdfFileReader(BytesIO(sealed))
     evidence = _evidence(reader)
     by_content = {mark.signed_data.dump(): mark for mark in found}
     seals = [
-        _seal(signature, by_content[signature.signed_data.dump()])
+        _seal(signature, by_content[signature.signed_data.dump()], reader, trust)
         for signature in reader.embedded_signatures
         if signature.signed_data.dump() in by_content
     ]
@@ -142,13 +135,14 @@ def _evidence(reader: PdfFileReader) -> dict[str, Any]:
     return dict(json.loads(attached["/EF"]["/F"].data))
 
 
-def _seal(signature: Any, mark: Mark) -> SealSeen:
-    stamp = next(filter(None, (_stamp(mark, token) for token in time_stamps(mark))), "")
+def _seal(signature: Any, mark: Mark, reader: PdfFileReader, trust: Trust) -> SealSeen:
+    stamp = stamp_of(mark, trust.clocks)
     return SealSeen(
         role=ROLES[signature.field_name],
-        level="B-T" if stamp else "B-B",
+        level=level_of(mark, stamp, reader),
         at=signature.self_reported_timestamp,
-        stamped_by=stamp,
+        stamped_by=stamp.names if stamp else "",
+        stamp=stamp.standing if stamp else "",
         certificate_sha256=fingerprint(mark.certificate),
         subject=mark.certificate.subject.human_friendly,
     )
@@ -164,13 +158,3 @@ def _own(signature: EmbeddedPdfSignature) -> OwnSignatureSeen:
         at=signature.self_reported_timestamp,
         intact=all(told),
     )
-
-
-def _stamp(mark: Mark, token: cms.SignedData) -> str:
-    """The authority that a stamp names if it fits the seal, empty for one that does not."""
-    check = message_imprint_checker(extract_signer_info(mark.signed_data))
-    trust_nobody = ValidationContext(trust_roots=[], allow_fetching=False)
-    told = asyncio.run(validate_tst_signed_data(token, trust_nobody, check))
-    if not (told["intact"] and told["valid"]):
-        return ""
-    return str(told["signing_cert"].subject.human_friendly)

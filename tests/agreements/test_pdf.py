@@ -127,10 +127,17 @@ def test_the_certificate_shows_the_evidence():
         assert fact in page
 
 
-@pytest.mark.parametrize(("level", "clock"), [("B-B", "own clock"), ("B-T", "authority")])
-def test_the_last_page_says_whose_seal_it_is_and_where_to_verify_it(level, clock):
+@pytest.mark.parametrize(
+    ("level", "dated_by", "clock"),
+    [
+        ("B-B", "portal", "own clock"),
+        ("B-T", "authority", "whose certificate was not checked"),
+        ("B-LT", "trusted authority", "found trusted; what shows that no certificate was revoked"),
+    ],
+)
+def test_the_last_page_says_whose_seal_it_is_and_where_to_verify_it(level, dated_by, clock):
     document = document_input()
-    document = replace(document, seal=replace(document.seal, level=level))
+    document = replace(document, seal=replace(document.seal, level=level, dated_by=dated_by))
     page = read(document).pages[-1].extract_text()
     text = " ".join(page.split())
     assert f"PAdES {level} (ETSI EN 319 142-1), dated by" in text
