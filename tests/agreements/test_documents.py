@@ -302,13 +302,13 @@ def test_what_was_sealed_before_a_new_key_stays_valid():
 def test_a_key_replaced_while_a_document_is_made_takes_nothing_from_it(monkeypatch):
     agreement = signed_agreement()
     old = sealing_keys.load()
-    render = documents.render_pdf
+    render = unsealed.render_pdf
 
     def meanwhile(document):
         certificates.rotate(by=log.OPERATOR)
         return render(document)
 
-    monkeypatch.setattr(documents, "render_pdf", meanwhile)
+    monkeypatch.setattr(unsealed, "render_pdf", meanwhile)
     document = render_document(agreement_id=agreement.pk)
     assert sealing_keys.load().sha256 != old.sha256
     assert document.certificate.sha256 == old.sha256
