@@ -38,6 +38,16 @@ DEMO_SEEDED = "operator:demo:seeded"
 REQUEST_STARTED = "applicant:request:started"
 REQUEST_SAVED = "applicant:request:saved"
 AGREEMENT_SIGNED = "applicant:agreement:signed"
+SIGNATORY_INVITED = "portal:signatory:invited"
+AGREEMENT_COSIGNED = "signatory:agreement:signed"
+SIGNATURE_REFUSED = "signatory:agreement:refused"
+SIGNATORY_REMOVED = "applicant:signatory:removed"
+SIGNING_STOPPED = "applicant:agreement:stopped"
+DOCUMENT_ISSUED = "portal:agreement:issued"
+AGREEMENT_SIGNED_WITH_CERTIFICATE = "applicant:agreement:signed_with_certificate"
+REQUEST_SUBMITTED = "portal:request:submitted"
+GRANT_MOVED = "portal:grant:moved"
+MEMBER_REMOVED = "party:member:removed"
 AGREEMENT_SIGNED_ANEW = "applicant:agreement:signed_anew"
 AGREEMENT_DECLINED = "applicant:agreement:declined"
 AGREEMENT_RENDERED = "portal:agreement:rendered"
@@ -89,6 +99,18 @@ KINDS: dict[str, Fields] = {
     AGREEMENT_SIGNED: _fields(
         "from to agreement text_number text_sha256 values_sha256 evidence_sha256", "typed_name"
     ),
+    SIGNATORY_INVITED: _fields("agreement role expires_at reminder", "email"),
+    AGREEMENT_COSIGNED: _fields("agreement role shown_sha256 evidence_sha256", "typed_name"),
+    SIGNATURE_REFUSED: _fields("agreement role", "reason"),
+    SIGNATORY_REMOVED: _fields("agreement role", "reason"),
+    SIGNING_STOPPED: _fields("from to agreement"),
+    DOCUMENT_ISSUED: _fields("sha256 size"),
+    AGREEMENT_SIGNED_WITH_CERTIFICATE: _fields(
+        "agreement sha256 certificate_sha256 algorithm trusted", "subject"
+    ),
+    REQUEST_SUBMITTED: _fields("from to agreement"),
+    GRANT_MOVED: _fields("agreement text_number"),
+    MEMBER_REMOVED: _fields("grant agreement", "reason"),
     AGREEMENT_SIGNED_ANEW: _fields(
         "grant agreement text_number text_sha256 values_sha256 evidence_sha256", "typed_name"
     ),

@@ -12,7 +12,6 @@ from django.views.decorators.cache import never_cache
 from requests_app.errors import Refused
 from requests_app.identity.applicants import verified_email
 from requests_app.identity.models import User
-from requests_app.requests.models import AccessRequest
 from requests_app.requests.visibility import own_or_404
 
 
@@ -23,7 +22,7 @@ class ApplicantRequest(HttpRequest):
 
 
 Page = Callable[[ApplicantRequest], HttpResponse]
-RequestPage = Callable[[ApplicantRequest, AccessRequest], HttpResponse]
+RequestPage = Callable[..., HttpResponse]
 
 
 def applicant_page(*methods: str) -> Callable[[Page], Callable[..., HttpResponse]]:
@@ -49,20 +48,21 @@ def applicant_page(*methods: str) -> Callable[[Page], Callable[..., HttpResponse
 def own_request_page(*methods: str) -> Callable[[RequestPage], Callable[..., HttpResponse]]:
     """Makes a view a page of one request, `pk`, which exists for its applicant and nobody else.
 
-    Whose it is is asked before the method: a stranger learns nothing from a 405.
+    The view takes the HTTP request, the access request, and what else its address names. Whose it
+    is is asked before the method: a stranger learns nothing from a 405.
     """
 
     def decorate(view: RequestPage) -> Callable[..., HttpResponse]:
         @never_cache
         @login_required
         @wraps(view)
-        def enter(request: HttpRequest, pk: UUID) -> HttpResponse:
+        def enter(request: HttpRequest, pk: UUID, **named: UUID) -> HttpResponse:
             guest = cast("ApplicantRequest", request)
             _require_verified(guest.user)
             access_request = own_or_404(guest.user, pk)
             if request.method not in methods:
                 return HttpResponseNotAllowed(methods)
-            return view(guest, access_request)
+            return view(guest, access_request, **named)
 
         return enter
 

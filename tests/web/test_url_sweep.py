@@ -21,6 +21,7 @@ from requests_app.requests.models import AccessRequest
 from requests_app.web import health
 from tests.factories.distribution import make_link, make_release
 from tests.factories.identity import InstitutionDomainFactory
+from tests.factories.invited import member_of, token_of
 from tests.factories.requests import (
     EthicsDocumentFactory,
     UserFactory,
@@ -75,12 +76,21 @@ EXPECTED = {
     "release_file": EVERYBODY,
     "release_manifest": EVERYBODY,
     "release_urls": EVERYBODY,
+    # So is the secret of an invitation; this one was signed at, and says so.
+    "invited_sign": EVERYBODY,
+    "invited_refuse": EVERYBODY,
     "request_list": SIGNED_IN,
     "request_new": SIGNED_IN,
     "request_detail": OWNER,
     "request_edit": OWNER_IS_LED_ON,
     "request_sign": OWNER_IS_LED_ON,
     "request_sign_anew": OWNER_IS_LED_ON,
+    "signing_stop": OWNER_IS_LED_ON,  # nobody is asked to sign any more
+    "signer_remind": "302 405 404 404 404 404 404",
+    "signer_remove": OWNER_IS_LED_ON,
+    "member_remove": OWNER,
+    "request_own_certificate": OWNER_IS_LED_ON,
+    "request_issued": "302 404 404 404 404 404 404",
     "request_decline": OWNER_IS_LED_ON,
     "request_withdraw": OWNER,
     "request_agreement": OWNER,
@@ -115,6 +125,7 @@ EXPECTED = {
     "admin:requests_app_accessrequest_return": "302 302 302 403 302 403 404",
     "admin:requests_app_accessrequest_reject": "302 302 302 403 302 403 404",
     "admin:requests_app_accessrequest_revoke": "302 302 302 403 200 403 404",
+    "admin:requests_app_accessrequest_leave": "302 302 302 403 200 403 404",
     "admin:requests_app_accessrequest_close": "302 302 302 403 200 403 404",
     "admin:requests_app_accessrequest_agreement": "302 302 302 200 200 200 404",
     # The first version: an approver is told that there is nobody to ask.
@@ -218,6 +229,7 @@ def world(monkeypatch) -> dict[str, Any]:
         EmailAddress.objects.create(user=person, email=person.email, verified=True, primary=True)
     Client().get(f"/d/{token}/manifest.sha256")
     agreement = access_request.agreements.get()
+    member = member_of(agreement)
     return {
         "people": people,
         "access_request": access_request,
@@ -236,6 +248,8 @@ def world(monkeypatch) -> dict[str, Any]:
         "grant_id": grant.pk,
         "agreement_id": agreement.pk,
         "link_id": link.pk,
+        "signatory_id": member.pk,
+        "secret": token_of(member),
         "document_id": document.pk,
         "objects": {
             "accessrequest": access_request.pk,

@@ -20,7 +20,7 @@ def release(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("requests_app", "0005_reconsents"),
+        ("requests_app", "0007_own_certificate"),
     ]
 
     operations = [
