@@ -228,7 +228,8 @@ ACCOUNT_FORMS = {
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = REAUTHENTICATION_SECONDS
 ACCOUNT_RATE_LIMITS = {  # added to django-allauth's own
-    "verify_agreement": "20/m/ip", "own_certificate": "10/m/user",
+    "verify_agreement": "20/m/ip",
+    "own_certificate": "10/m/user",
     "sign_by_invitation": "20/m/ip",
 }
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""

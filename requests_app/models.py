@@ -24,6 +24,7 @@ from requests_app.datasets.models import Dataset, File, Release
 from requests_app.distribution.models import (
     DownloadLink,
     Grant,
+    ManifestSignature,
     MemberRemoval,
     Reconsent,
     ReconsentCampaign,
@@ -52,6 +53,7 @@ __all__ = [
     "InstitutionDomain",
     "Invitation",
     "IssuedDocument",
+    "ManifestSignature",
     "MemberRemoval",
     "Message",
     "NamedPerson",

@@ -126,7 +126,7 @@ def seal_pdf(content: bytes, seal: Seal, role: Role, *, certify: bool = True) ->
         writer = IncrementalPdfFileWriter(BytesIO(content))
         if seal.material:
             seal.material.put_into(writer)
-        with _signer(seal.key) as signer:
+        with signer_with(seal.key) as signer:
             field = SigFieldSpec(role.field)
             PdfSigner(metadata, signer, timestamper=seal.authority, new_field_spec=field).sign_pdf(
                 writer, output=sealed
@@ -137,7 +137,8 @@ def seal_pdf(content: bytes, seal: Seal, role: Role, *, certify: bool = True) ->
 
 
 @contextmanager
-def _signer(key: SealKey) -> Iterator[Signer]:
+def signer_with(key: SealKey) -> Iterator[Signer]:
+    """Yields what signs with the portal's key, wherever the key lies."""
     if key.key is None:
         with sealing_tokens.signer(key) as signer:
             yield signer

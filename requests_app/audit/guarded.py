@@ -27,4 +27,5 @@ GUARDED: dict[str, tuple[str, ...]] = {
     # A published release never changes: not its facts, and not one of its files.
     "requests_app_release": (UPDATE, DELETE),
     "requests_app_file": (UPDATE, DELETE),
+    "requests_app_manifestsignature": (UPDATE, DELETE),
 }

@@ -52,6 +52,7 @@ AGREEMENT_SIGNED_ANEW = "applicant:agreement:signed_anew"
 AGREEMENT_DECLINED = "applicant:agreement:declined"
 AGREEMENT_RENDERED = "portal:agreement:rendered"
 AGREEMENT_COUNTERSIGNED = "portal:agreement:countersigned"
+MANIFEST_SIGNED = "portal:manifest:signed"
 SEAL_CERTIFICATE_RECORDED = "portal:seal_certificate:recorded"
 SEAL_KEY_ROTATED = "operator:seal_key:rotated"
 STAFF_LOOKED = "staff:page:opened"
@@ -116,6 +117,7 @@ KINDS: dict[str, Fields] = {
     AGREEMENT_DECLINED: _fields("from to text_number text_sha256 why", "reason"),
     AGREEMENT_RENDERED: _fields("sha256 size level certificate_sha256"),
     AGREEMENT_COUNTERSIGNED: _fields("sha256 size level certificate_sha256"),
+    MANIFEST_SIGNED: _fields("manifest_sha256 certificate_sha256"),
     SEAL_CERTIFICATE_RECORDED: _fields("serial valid_from valid_until"),
     SEAL_KEY_ROTATED: _fields("serial valid_from valid_until previous_sha256"),
     STAFF_LOOKED: _fields("page", "query"),

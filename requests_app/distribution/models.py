@@ -9,9 +9,9 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from requests_app.agreements.models import Agreement, AgreementText
+from requests_app.agreements.models import Agreement, AgreementText, SealCertificate
 from requests_app.agreements.signatories import Signatory
-from requests_app.datasets.models import Dataset
+from requests_app.datasets.models import Dataset, Release
 from requests_app.requests.models import AccessRequest
 
 
@@ -135,6 +135,22 @@ class ReconsentNotice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.grant}: {self.get_kind_display()}"
+
+
+class ManifestSignature(models.Model):
+    """The portal's signature (CMS, PEM) over a release's manifest. Append-only."""
+
+    release = models.OneToOneField(
+        Release, on_delete=models.PROTECT, related_name="manifest_signature"
+    )
+    content = models.BinaryField()
+    certificate = models.ForeignKey(
+        SealCertificate, on_delete=models.PROTECT, related_name="manifest_signatures"
+    )
+    signed_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"Signature of {self.release}"
 
 
 class MemberRemoval(models.Model):

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from requests_app import queue
 from requests_app.agreements import documents, own_signing
-from requests_app.distribution import countersigning, links
+from requests_app.distribution import countersigning, links, manifest_signatures
 from requests_app.lifecycle import reconsent, reconsent_notices
 from requests_app.notifications import delivery
 
@@ -20,6 +20,7 @@ WORK: dict[str, tuple[Callable[[], QuerySet[Any]], str, str]] = {
     "reconsents": (reconsent_notices.waiting, "lifecycle.give_notice", "grant_id"),
     "new versions": (reconsent.signed_and_waiting, "lifecycle.take_effect", "agreement_id"),
     "messages": (delivery.waiting, "notifications.deliver", "message_id"),
+    "manifests": (manifest_signatures.unsigned, "distribution.sign_manifest", "release_id"),
 }
 
 

@@ -28,6 +28,7 @@ FOUND = {
     "reconsents": 0,
     "new versions": 0,
     "messages": 1,
+    "manifests": 0,
 }
 
 

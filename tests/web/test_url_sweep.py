@@ -15,6 +15,7 @@ from django.test import Client
 from django.urls import URLResolver, get_resolver
 
 from requests_app.audit.models import Entry
+from requests_app.distribution.manifest_signatures import sign_manifest
 from requests_app.notifications.outbox import post
 from requests_app.requests.models import AccessRequest
 from requests_app.web import health
@@ -54,6 +55,7 @@ EXPECTED = {
     "certificates": EVERYBODY,
     "verify": EVERYBODY,
     "verify_number": EVERYBODY,
+    "client": EVERYBODY,
     "healthz": EVERYBODY,
     "readyz": EVERYBODY,
     # The token is the key: whoever holds the link may fetch.
@@ -61,7 +63,16 @@ EXPECTED = {
     "download_file": EVERYBODY,
     "download_manifest": EVERYBODY,
     "download_urls": EVERYBODY,
-    "release_archive": EVERYBODY,
+    "download_index": EVERYBODY,
+    "download_signature": EVERYBODY,
+    "release_signature": EVERYBODY,
+    "download_listing": EVERYBODY,
+    "download_folder": EVERYBODY,
+    "release_zip": EVERYBODY,
+    "release_tar": EVERYBODY,
+    "release_index": EVERYBODY,
+    "release_listing": EVERYBODY,
+    "release_folder": EVERYBODY,
     "release_file": EVERYBODY,
     "release_manifest": EVERYBODY,
     "release_urls": EVERYBODY,
@@ -201,6 +212,7 @@ def world(monkeypatch) -> dict[str, Any]:
     access_request = grant.access_request
     document = EthicsDocumentFactory(access_request=access_request)
     release = make_release(grant.dataset, files={"clips/001.mp4": b"clip"})
+    sign_manifest(release_id=release.pk)
     link, token = make_link(grant)
     message = post(
         name="password_changed", to="a@pier.example", context={"email": "a", "at": link.created_at}
@@ -224,6 +236,7 @@ def world(monkeypatch) -> dict[str, Any]:
         "pk": access_request.pk,
         "token": token,
         "path": "clips/001.mp4",
+        "folder": "clips",
         "version": release.version,
         "name": f"{grant.dataset.slug}-{release.version}",
         "kind": "bib",
