@@ -14,7 +14,8 @@ from requests_app import conf
 from requests_app.agreements.models import Agreement
 from requests_app.agreements.outstanding import Outcome, is_complete, outcome
 from requests_app.agreements.signatories import AgreementVoid, Invitation, Signatory
-from requests_app.agreements.wording import Wording
+from requests_app.agreements.texts import current_text
+from requests_app.agreements.wording import Wording, read_wording
 from requests_app.audit import kinds, log
 from requests_app.datasets.card import card_from
 from requests_app.errors import Conflict, NotFound, Refused
@@ -33,6 +34,13 @@ NOTHING_TO_AFFIRM: Final = (
     "say yet what is affirmed with it. Nothing was signed. Write to the dataset's maintainers."
 )
 Role = Signatory.Role
+
+
+def asks_others(access_request: AccessRequest) -> bool:
+    """Whether somebody besides the applicant must sign the agreement as the request is now."""
+    wording = read_wording(current_text(access_request.dataset).body)
+    named = bool(wording.member_affirmations) and access_request.named_people.exists()
+    return named or needs_authorised_signatory(access_request)
 
 
 def name_signatories(agreement: Agreement, wording: Wording) -> list[Signatory]:

@@ -15,6 +15,7 @@ from django.utils.html import escape
 from django.utils.translation import get_language
 
 from requests_app.agreements import drawing
+from requests_app.agreements.inviting import asks_others
 from requests_app.agreements.models import Agreement
 from requests_app.agreements.preview import Preview, preview
 from requests_app.agreements.signing import sign
@@ -243,6 +244,7 @@ def _page(
     context = {
         "access_request": access_request,
         "shown": shown,
+        "with_others": asks_others(access_request),
         "form": form,
         "problems": [] if not form.is_bound else problems(form),
         "notice": notice,
