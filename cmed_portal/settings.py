@@ -42,6 +42,7 @@ try:
     S3_PRESIGNED_SECONDS = env.int("S3_PRESIGNED_SECONDS", 300)
     if not 1 <= S3_PRESIGNED_SECONDS <= 300:
         stop("CMED_S3_PRESIGNED_SECONDS must be 1 to 300: a revoked download must end soon.")
+    ACCEL_PREFIX = env.str("ACCEL_PREFIX", "")
     TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
     EMAIL_HOST = env.str("EMAIL_HOST", "")
     EMAIL_PORT = env.int("EMAIL_PORT", 587)

@@ -77,6 +77,11 @@ def s3() -> S3:
     )
 
 
+def accel_prefix() -> str:
+    """Where nginx serves the file store (`X-Accel-Redirect`); empty when the portal does."""
+    return str(settings.ACCEL_PREFIX)
+
+
 def grant_term() -> timedelta:
     return timedelta(days=settings.GRANT_DAYS)
 

@@ -15,7 +15,7 @@ from requests_app.distribution.archive import Archive, Member, Slice, text_membe
 from requests_app.distribution.archive_tar import TarArchive
 from requests_app.distribution.archive_zip import ZipArchive
 from requests_app.distribution.choices import WHOLE, Choice, Content, chosen
-from requests_app.distribution.storage.base import Storage, StorageError
+from requests_app.distribution.storage.base import Handover, Storage, StorageError
 from requests_app.distribution.storage.local import LocalStorage
 from requests_app.errors import Misconfigured
 
@@ -85,10 +85,19 @@ def package_of(release: Release, choice: Choice = WHOLE, form: str = ZipArchive.
     return _package(published, choice, form)
 
 
+def stored_key(file: File) -> str:
+    """Where the store has a file; it comes from the row, never from an address."""
+    return f"{file.release.storage_prefix}/{file.path}"
+
+
+def handover(key: str, *, name: str, media_type: str) -> Handover:
+    """How somebody else can send a stored file; see `Storage.handover`."""
+    return storage().handover(key, name=name, media_type=media_type)
+
+
 def whole_file(file: File, start: int, stop: int) -> Slice:
     """The bytes `[start, stop)` of a file as a slice of the store."""
-    key = f"{file.release.storage_prefix}/{file.path}"
-    return Slice(key, start, stop, file.size, file.sha256)
+    return Slice(stored_key(file), start, stop, file.size, file.sha256)
 
 
 class _Published(NamedTuple):

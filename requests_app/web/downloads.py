@@ -24,12 +24,13 @@ from requests_app.datasets.models import File, Release
 from requests_app.distribution import streams
 from requests_app.distribution.access import fetchable_files, fetchable_releases, resolve
 from requests_app.distribution.models import DownloadLink
-from requests_app.distribution.packages import storage, whole_file
+from requests_app.distribution.packages import storage, stored_key, whole_file
 from requests_app.distribution.ranges import Selection
 from requests_app.distribution.storage.base import StorageError
 from requests_app.errors import NotFound
 from requests_app.web.download_page import page_context
 from requests_app.web.file_lists import quoted
+from requests_app.web.handing_over import hand_over
 from requests_app.web.refusals import refuse_link, say
 from requests_app.web.serving import PRIVATE, Content, Representation, private, serve
 
@@ -102,7 +103,8 @@ def file(
         read=partial(_read_file, row),
     )
     facts = {"release": row.release.version, "path": row.path, "sha256": row.sha256}
-    return serve(request, content, recorder(kinds.FILE_DOWNLOADED, link, **facts))
+    record = recorder(kinds.FILE_DOWNLOADED, link, **facts)
+    return hand_over(request, stored_key(row), content, record) or serve(request, content, record)
 
 
 def releases_of(link: DownloadLink, now: datetime, version: str | None) -> QuerySet[Release]:

@@ -18,6 +18,7 @@ def main() -> None:
     """Migrate, publish, issue; print what the tests need to know as JSON."""
     django.setup()
     call_command("migrate", verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)  # error pages need them
     from requests_app.distribution.packages import (  # noqa: PLC0415 - needs the registry
         package_of,
         storage,

@@ -53,17 +53,15 @@ class Server:
         return [int(pid) for pid in children.read_text().split()]
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[Server]:
-    var = tmp_path_factory.mktemp("var")
-    port = free_port()
-    base = f"http://127.0.0.1:{port}"
+def made_world(var: Path, base: str, **settings: str) -> tuple[dict[str, str], dict[str, Any]]:
+    """Fills a portal's state in `var`; returns the environment to serve it, and what is there."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CMED_")}
     environment = kept | {
         "DJANGO_SETTINGS_MODULE": "cmed_portal.settings",
         "CMED_VAR_DIR": str(var),
         "CMED_SECRET_KEY": "tools-only " * 5,
         "CMED_BASE_URL": base,
+        **{f"CMED_{name}": value for name, value in settings.items()},
     }
     made = subprocess.run(
         [sys.executable, "-m", "tests.e2e.download_world"],
@@ -72,6 +70,15 @@ def server(tmp_path_factory) -> Iterator[Server]:
         stdout=subprocess.PIPE,
         check=True,
     )
+    return environment, json.loads(made.stdout)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[Server]:
+    var = tmp_path_factory.mktemp("var")
+    port = free_port()
+    base = f"http://127.0.0.1:{port}"
+    environment, world = made_world(var, base)
     gunicorn = ["gunicorn", "cmed_portal.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
     gunicorn += ["--worker-class", "gthread", "--threads", "4", "--no-control-socket"]
     process = subprocess.Popen(
@@ -81,7 +88,7 @@ def server(tmp_path_factory) -> Iterator[Server]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        server = Server(process, base, var / "portal.sqlite3", json.loads(made.stdout))
+        server = Server(process, base, var / "portal.sqlite3", world)
         until("gunicorn answering", lambda: _answers(base), seconds=90)
         yield server
     finally:
