@@ -76,7 +76,9 @@ def obstacle(invitation: Invitation) -> str:
     name = signatory.agreement.values["applicant_name"]
     if (found := outcome(signatory)) is not Outcome.WAITING:
         return _OVER[found].format(name=name)
-    if AgreementVoid.objects.filter(agreement=signatory.agreement).exists():
+    if void := AgreementVoid.objects.filter(agreement=signatory.agreement).first():
+        if void.why == AgreementVoid.Why.ENDED:
+            return "The request that you were asked to sign for has ended. Nothing is asked of you."
         return f"{name} has stopped this signing. If there is a new one, you get a new invitation."
     if signatory.invitations.first() != invitation:
         return "A newer invitation was sent to you since. Open the address in that e-mail."

@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db import transaction
 
 from requests_app.agreements.completing import complete_if_all_signed
-from requests_app.agreements.inviting import addressed_to, is_over, lock_signatory
+from requests_app.agreements.inviting import addressed_to, is_anew, is_over, lock_signatory
 from requests_app.agreements.models import Agreement
 from requests_app.agreements.outstanding import Outcome, open_agreement, outcome, signatories_of
 from requests_app.agreements.signatories import AgreementVoid, Signatory, SignatoryExit
@@ -21,6 +21,10 @@ NO_REASON = "Say why: the reason is kept with the agreement."
 CANNOT_GO = (
     "The dataset is handed out only with a signature for your institution. To name somebody else, "
     "stop collecting signatures, change the request, and sign again."
+)
+LEAVES_THE_GRANT = (
+    "They use the data already. Remove them from the grant, on the page of the request: then they "
+    "leave this version with it, and the download links are replaced."
 )
 
 
@@ -41,6 +45,8 @@ def remove(*, signatory_id: UUID | str, by: User, reason: str) -> SignatoryExit:
         raise Conflict(f"{signatory} is not waited for, so there is nobody to remove.")
     if signatory.role == Signatory.Role.INSTITUTION:
         raise Conflict(CANNOT_GO)
+    if is_anew(agreement):
+        raise Conflict(LEAVES_THE_GRANT)
     declined = outcome(signatory) is Outcome.DECLINED
     left = SignatoryExit.objects.create(
         signatory=signatory, kind=SignatoryExit.Kind.REMOVED, reason=reason
@@ -88,7 +94,25 @@ def end_collecting(access_request: AccessRequest, by: User) -> None:
     """
     agreement = open_agreement(access_request)
     if agreement is not None:
+        if access_request.collecting_since is not None:
+            transitions.set_collecting(access_request, None)
         void(agreement, AgreementVoid.Why.ENDED, by)
+
+
+def drop(access_request: AccessRequest, *, email: str, by: User, reason: str) -> None:
+    """Waits no longer for a member who left the grant while a new version is being signed.
+
+    Part of the verb that removes them and writes the entry. Effects: the exit, and what
+    `completing` does.
+    """
+    agreement = open_agreement(access_request)
+    for signatory in signatories_of(agreement) if agreement else []:
+        waits = outcome(signatory) in {Outcome.WAITING, Outcome.DECLINED}
+        if agreement and waits and signatory.email.lower() == email.lower():
+            SignatoryExit.objects.create(
+                signatory=signatory, kind=SignatoryExit.Kind.REMOVED, reason=reason
+            )
+            complete_if_all_signed(agreement, by=by)
 
 
 def void(agreement: Agreement, why: AgreementVoid.Why, by: User) -> AgreementVoid:
@@ -97,7 +121,7 @@ def void(agreement: Agreement, why: AgreementVoid.Why, by: User) -> AgreementVoi
     name = agreement.values["applicant_name"]
     sentence = {
         AgreementVoid.Why.STOPPED: f"{name} has stopped this signing, to change something.",
-        AgreementVoid.Why.ENDED: f"{name} has ended the request.",
+        AgreementVoid.Why.ENDED: f"The request of {name} has ended.",
     }[why]
     for signatory in signatories_of(agreement):
         found = outcome(signatory)

@@ -5,6 +5,7 @@ The upload must begin with the very bytes that were issued; what follows may add
 """
 
 import asyncio
+from collections import defaultdict
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from io import BytesIO
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from asn1crypto import x509
+from django.utils.timezone import now
 from pyhanko.keys.pemder import load_certs_from_pemder_data
 from pyhanko.pdf_utils.generic import NumberObject
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -51,7 +53,14 @@ MORE_CHANGED: Final = (
 )
 NOT_WHOLE: Final = "Your signature does not cover the whole document. Sign a fresh copy of it."
 BROKEN: Final = "Your signature does not fit the document. Sign a fresh copy of it."
-WEAK: Final = "Your signature uses MD5 or SHA-1, which are broken. Sign with SHA-256 or better."
+WEAK: Final = (
+    "Your signature uses MD5, SHA-1 or a short key, which can be forged. Sign with SHA-256 and a "
+    "key of at least 2,048 bits (RSA) or 256 bits (elliptic curves)."
+)
+ELSEWHERE: Final = (
+    "Your signature must fill in the empty signature field that the document has, which shows on "
+    "no page. Sign a fresh copy there, without a visible stamp or a field of its own."
+)
 OUT_OF_TERM: Final = "Your certificate was not valid when you signed. Sign with a valid one."
 LOCKED: Final = (
     "Your signature certifies or locks the document, so the portal could not put its seal. Sign a "
@@ -61,6 +70,7 @@ UNREADABLE: Final = (
     "The signature in this file cannot be read. Sign a fresh copy with a program that makes PAdES "
     "signatures, and upload that."
 )
+_LEAST_BITS: Final = defaultdict(lambda: 2048, ec=256)
 _WEAK_DIGESTS: Final = frozenset({"md5", "sha1"})
 
 
@@ -130,15 +140,19 @@ async def _check(issued: bytes, uploaded: bytes) -> Certificate:
     if len(signatures) != 1:
         raise Invalid(ONE_ONLY if signatures else NOT_SIGNED)
     [signature] = signatures
+    # What costs little comes first: comparing two revisions takes seconds.
     _require_room_for_the_seal(signature)
-    _require_nothing_else(issued, reader)
+    _require_its_place(signature, reader)
     if signature.evaluate_signature_coverage() is not SignatureCoverageLevel.ENTIRE_FILE:
         raise Invalid(NOT_WHOLE)
     await _require_whole(signature)
     certificate = signature.signer_cert
     at = signature.self_reported_timestamp
-    if at and not certificate.not_valid_before <= at <= certificate.not_valid_after:
+    if not certificate.not_valid_before <= (at or now()) <= certificate.not_valid_after:
         raise Invalid(OUT_OF_TERM)
+    if certificate.public_key.bit_size < _LEAST_BITS[certificate.public_key.algorithm]:
+        raise Invalid(WEAK)
+    _require_nothing_else(issued, reader)
     return Certificate(
         subject=certificate.subject.human_friendly[:500],
         issuer=certificate.issuer.human_friendly[:500],
@@ -167,6 +181,19 @@ def _require_nothing_else(issued: bytes, reader: PdfFileReader) -> None:
 def _require_room_for_the_seal(signature: EmbeddedPdfSignature) -> None:
     if signature.docmdp_level is not None or signature.fieldmdp is not None:
         raise Invalid(LOCKED)
+
+
+def _require_its_place(signature: EmbeddedPdfSignature, reader: PdfFileReader) -> None:
+    """The signature fills in the field that was issued, which covers nothing of a page.
+
+    In a place of its own it could bear any picture, over any clause.
+    """
+    fields = reader.root["/AcroForm"]["/Fields"]
+    if signature.field_name != FIELD or len(fields) != 1:
+        raise Invalid(ELSEWHERE)
+    left, bottom, right, top = (float(edge) for edge in signature.sig_field["/Rect"])
+    if (left, bottom) != (right, top):
+        raise Invalid(ELSEWHERE)
 
 
 async def _require_whole(signature: EmbeddedPdfSignature) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 from uuid import UUID
 
+from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
@@ -23,6 +24,7 @@ from requests_app.identity.models import User
 from requests_app.notifications import messages
 from requests_app.requests.models import AccessRequest
 
+_CHECKING = "own-certificate:checking"
 TOO_LARGE = "This file is larger than any signed agreement can be. Upload the file that you signed."
 
 
@@ -80,25 +82,38 @@ def _keep_issued(agreement: Agreement, content: bytes) -> IssuedDocument | None:
     return document
 
 
-@transaction.atomic
 def accept(*, access_request_id: UUID | str, by: User, content: bytes) -> OwnSignature:
     """Takes the document back as its applicant signed it, and submits the request.
 
-    Raises NotFound for anybody else's request; Conflict when no document waits to be signed;
-    Invalid, under the field `signed`, with what is wrong with the file. Effects, all or none: the
-    signed document with what the certificate says, one entry, and what `completing` does.
+    Raises NotFound for anybody else's request; Conflict when no document waits to be signed, or
+    another file is being checked; Invalid, under the field `signed`, with what is wrong with the
+    file. Effects, all or none: the signed document with what the certificate says, one entry, and
+    what `completing` does.
     """
-    mine = AccessRequest.objects.select_for_update(of=("self",)).filter(applicant=by.pk)
-    access_request = mine.filter(pk=access_request_id).first()
-    if access_request is None or not by.is_active:
-        raise NotFound("There is no such request among yours.")
-    issued = issued_for(access_request)
-    if issued is None:
-        raise Conflict("No document waits for your signature now.")
+    issued = _waiting_for(access_request_id, by, AccessRequest.objects.all())
+    # Outside of the transaction, and one at a time: a check takes seconds of a processor.
+    if not cache.add(_CHECKING, by.pk, timeout=60):
+        raise Conflict("The portal is checking another file. Upload yours again in a minute.")
     try:
         found = _check(issued, content)
     except Invalid as error:
         raise Invalid(error.message, {"signed": [error.message]}) from error
+    finally:
+        cache.delete(_CHECKING)
+    return _keep_signed(access_request_id, issued, content, found, by)
+
+
+@transaction.atomic
+def _keep_signed(
+    access_request_id: UUID | str,
+    issued: IssuedDocument,
+    content: bytes,
+    found: own_certificate.Certificate,
+    by: User,
+) -> OwnSignature:
+    locked = AccessRequest.objects.select_for_update(of=("self",))
+    if _waiting_for(access_request_id, by, locked) != issued:
+        raise Conflict("No document waits for your signature now.")
     signature = OwnSignature.objects.create(
         agreement=issued.agreement,
         content=content,
@@ -119,6 +134,18 @@ def accept(*, access_request_id: UUID | str, by: User, content: bytes) -> OwnSig
     )
     complete_if_all_signed(issued.agreement, by=by)
     return signature
+
+
+def _waiting_for(
+    access_request_id: UUID | str, by: User, requests: QuerySet[AccessRequest]
+) -> IssuedDocument:
+    access_request = requests.filter(pk=access_request_id, applicant=by.pk).first()
+    if access_request is None or not by.is_active:
+        raise NotFound("There is no such request among yours.")
+    issued = issued_for(access_request)
+    if issued is None:
+        raise Conflict("No document waits for your signature now.")
+    return issued
 
 
 def issued_for(access_request: AccessRequest) -> IssuedDocument | None:

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from requests_app.agreements import gathering
 from requests_app.agreements.inviting import addressed_to
 from requests_app.agreements.parties import signed_by
 from requests_app.agreements.signatories import Signatory
@@ -72,6 +73,7 @@ def remove_member(*, signatory_id: UUID | str, by: User, reason: str) -> MemberR
         grant=grant, signatory=member, email=member.email.lower(), reason=reason, by=by
     )
     access_request.named_people.filter(email__iexact=member.email).delete()
+    gathering.drop(access_request, email=member.email, by=by, reason=reason)
     number = member.agreement.number
     log.record(
         kinds.MEMBER_REMOVED, by=by, on=member, grant=str(grant.pk), agreement=number, reason=reason

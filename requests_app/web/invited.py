@@ -146,8 +146,8 @@ def _sign(
         form.point_out(error.fields or {"": [error.message]})
     except Refused as error:
         status, notice = 403, error.message
-    except Conflict as error:
-        status, notice = 409, error.message
+    except Conflict:  # somebody was faster, perhaps a second click: the page says where it stands
+        return redirect("invited_sign", token)
     return _page(request, token, invitation, form, shown, status=status, notice=notice)
 
 

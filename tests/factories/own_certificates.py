@@ -28,8 +28,8 @@ def certificate(
     """A key and a certificate for it that began `days` before it ends or a year ago; by itself or
     by `issuer`."""
     key = (
-        rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        if kind == "RSA"
+        rsa.generate_private_key(public_exponent=65537, key_size=1024 if "1024" in kind else 2048)
+        if kind.startswith("RSA")
         else ec.generate_private_key(ec.SECP256R1())
     )
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -47,7 +47,7 @@ def certificate(
     return key, builder.sign(issuer[0] if issuer else key, hashes.SHA256())
 
 
-def sign_pdf(content: bytes, pair: Pair, *, field: str = "Signature1", **metadata: Any) -> bytes:
+def sign_pdf(content: bytes, pair: Pair, *, field: str = FIELD, **metadata: Any) -> bytes:
     """The PDF with one signature of `pair` added in an incremental update."""
     key, made = pair
     signer = SimpleSigner(

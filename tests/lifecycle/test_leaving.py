@@ -6,7 +6,7 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
-from requests_app.agreements import cosigning
+from requests_app.agreements import cosigning, gathering
 from requests_app.agreements.documents import countersign_document, render_document
 from requests_app.audit import kinds
 from requests_app.audit.models import Entry
@@ -16,6 +16,7 @@ from requests_app.distribution.reconsents import stands_on
 from requests_app.errors import Conflict, Invalid, NotFound, Refused
 from requests_app.lifecycle import reconsent, sweep
 from requests_app.lifecycle.leaving import members, remove_member
+from requests_app.lifecycle.revocation import revoke_grant
 from requests_app.notifications.models import Message
 from requests_app.notifications.outbox import as_email
 from requests_app.requests.states import State
@@ -24,6 +25,7 @@ from tests.factories.cosigning import (
     cosignature,
     ready_together,
     signed_by_all,
+    token_of,
 )
 from tests.factories.distribution import make_link
 from tests.factories.reconsents import campaign_for, long_standing
@@ -152,3 +154,35 @@ def test_those_who_signed_get_their_copies():
     copies = Message.objects.filter(name="agreement_cosigned", recipient="bea@harbour.example")
     bodies = [as_email(message) for message in copies.order_by("created_at")]
     assert [len(message.attachments) for message in bodies] == [1, 1]
+
+
+def test_who_left_is_not_waited_for_in_the_new_version_being_signed():
+    grant = grant_of_all("Bea Sterna", "Cy Pluvialis")
+    bea, _ = members(grant.access_request)
+    campaign_for(grant, days=-1, body=NEXT_VERSION)
+    agreement = sign_anew(grant)
+    new_bea, new_cy = agreement.signatories.all()
+    with pytest.raises(Conflict, match="from the grant"):
+        gathering.remove(signatory_id=new_bea.pk, by=grant.applicant, reason=WHY)
+    cosigning.cosign(**cosignature(new_cy))
+    remove_member(signatory_id=bea.pk, by=grant.applicant, reason=WHY)
+    reconsent.take_effect(agreement_id=agreement.pk)
+    assert [each.name for each in members(grant.access_request)] == ["Cy Pluvialis"]
+    assert in_force(grant, timezone.now())
+
+
+def test_with_a_revoked_grant_the_signing_of_a_new_version_ends():
+    grant = grant_of_all("Bea Sterna")
+    campaign_for(grant, days=-1, body=NEXT_VERSION)
+    agreement = sign_anew(grant)
+    token = token_of(agreement.signatories.get())
+    revoke_grant(
+        access_request_id=grant.access_request_id,
+        grant_id=grant.pk,
+        by=approver(grant.dataset),
+        reason=WHY,
+    )
+    with pytest.raises(Conflict, match="has ended"):
+        cosigning.send_code(token=token)
+    grant.access_request.refresh_from_db()
+    assert grant.access_request.collecting_since is None
