@@ -53,6 +53,13 @@ try:
     GRANT_DAYS = env.int("GRANT_DAYS", 365)
     LINK_DAYS = env.int("LINK_DAYS", 14)
     LINKS_PER_DAY = env.int("LINKS_PER_DAY", 5)
+    LINKS_ALIVE = env.int("LINKS_ALIVE", 5)
+    CONCURRENT_DOWNLOADS = env.int("CONCURRENT_DOWNLOADS", 64)
+    BYTES_PER_DAY = env.int("BYTES_PER_DAY", 0)
+    PAGE_SIGN_IN = env.bool("PAGE_SIGN_IN", True)
+    if LINKS_ALIVE < 1 or CONCURRENT_DOWNLOADS < 1 or BYTES_PER_DAY < 0:
+        stop("CMED_LINKS_ALIVE and CMED_CONCURRENT_DOWNLOADS must be 1 or more.")
+    NGINX_DIR = env.str("NGINX_DIR", "")
     REAUTHENTICATION_SECONDS = env.int("REAUTHENTICATION_SECONDS", 300)
     ETHICS_DOCUMENT_MAX_BYTES = env.int("ETHICS_DOCUMENT_MAX_BYTES", 10 * 1024 * 1024)
     INVITATION_DAYS = env.int("INVITATION_DAYS", 30)
@@ -258,6 +265,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "lifecycle.sweep", "schedule": SWEEP_SECONDS},
+    # Soon: a revoked holder is cut off within 30 seconds, of which nginx may need 20.
+    **({"nginx": {"task": "distribution.follow_nginx", "schedule": 5.0}} if NGINX_DIR else {}),
     "retention": {"task": "lifecycle.apply_retention", "schedule": crontab(hour="3", minute="30")},
 }
 CELERY_TIMEZONE = "UTC"

@@ -90,6 +90,31 @@ def link_term() -> timedelta:
     return timedelta(days=settings.LINK_DAYS)
 
 
+@dataclass(frozen=True, slots=True)
+class DownloadLimits:
+    """What counts where a dataset says nothing else. `bytes_per_day` 0 is no limit."""
+
+    links_alive: int
+    concurrent: int
+    bytes_per_day: int
+    page_sign_in: bool
+
+
+def download_limits() -> DownloadLimits:
+    """The portal's own limits for downloads, for each grant."""
+    return DownloadLimits(
+        links_alive=int(settings.LINKS_ALIVE),
+        concurrent=int(settings.CONCURRENT_DOWNLOADS),
+        bytes_per_day=int(settings.BYTES_PER_DAY),
+        page_sign_in=bool(settings.PAGE_SIGN_IN),
+    )
+
+
+def nginx_dir() -> Path | None:
+    """The folder that is shared with nginx: its log of transfers, and when it is to reload."""
+    return Path(settings.NGINX_DIR) if settings.NGINX_DIR else None
+
+
 def links_per_day() -> int:
     return int(settings.LINKS_PER_DAY)
 

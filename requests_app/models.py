@@ -22,6 +22,7 @@ from requests_app.agreements.signatories import (
 from requests_app.audit.models import Entry, PersonalValue
 from requests_app.datasets.models import Dataset, File, Release
 from requests_app.distribution.models import (
+    AccessToken,
     DownloadLink,
     Grant,
     ManifestSignature,
@@ -30,6 +31,9 @@ from requests_app.distribution.models import (
     ReconsentCampaign,
     ReconsentNotice,
 )
+from requests_app.distribution.nginx_log import LogPosition
+from requests_app.distribution.policy import DownloadPolicy
+from requests_app.distribution.transfers import DailyUse, Transfer
 from requests_app.identity.models import InstitutionDomain, User
 from requests_app.notifications.models import Message
 from requests_app.requests.models import AccessRequest, EthicsDocument, NamedPerson
@@ -37,14 +41,17 @@ from requests_app.review.models import Decision
 
 __all__ = [
     "AccessRequest",
+    "AccessToken",
     "Agreement",
     "AgreementDocument",
     "AgreementText",
     "AgreementVoid",
     "Cosignature",
+    "DailyUse",
     "Dataset",
     "Decision",
     "DownloadLink",
+    "DownloadPolicy",
     "Entry",
     "EthicsDocument",
     "FailedRendering",
@@ -53,6 +60,7 @@ __all__ = [
     "InstitutionDomain",
     "Invitation",
     "IssuedDocument",
+    "LogPosition",
     "ManifestSignature",
     "MemberRemoval",
     "Message",
@@ -67,5 +75,6 @@ __all__ = [
     "SealCertificate",
     "Signatory",
     "SignatoryExit",
+    "Transfer",
     "User",
 ]

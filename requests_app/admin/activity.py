@@ -22,7 +22,7 @@ GROUPS: Final[dict[str, frozenset[str]]] = {
         {kinds.REQUEST_APPROVED, kinds.REQUEST_RETURNED, kinds.REQUEST_REJECTED}
     ),
     "Files and archives handed out": frozenset({kinds.FILE_DOWNLOADED, kinds.ARCHIVE_DOWNLOADED}),
-    "Downloads refused": frozenset({kinds.LINK_REFUSED}),
+    "Downloads refused": frozenset({kinds.LINK_REFUSED, kinds.TOKEN_REFUSED}),
     "Sign-ins refused": frozenset({kinds.SIGN_IN_FAILED}),
     "Looks and exports by staff": frozenset(
         {kinds.STAFF_LOOKED, kinds.DOCUMENT_OPENED, kinds.LOG_EXPORTED}

@@ -70,10 +70,17 @@ LINK_ISSUED = "portal:link:issued"
 LINK_RENEWED = "applicant:link:renewed"
 LINK_REVOKED = "maintainer:link:revoked"
 LINK_REFUSED = "holder:link:refused"
+TOKEN_CREATED = "holder:access_token:created"  # noqa: S105 - a kind
+TOKEN_REVOKED = "holder:access_token:revoked"  # noqa: S105 - a kind
+TOKEN_REFUSED = "holder:access_token:refused"  # noqa: S105 - a kind
+DOWNLOAD_POLICY_CHANGED = "operator:download_policy:changed"
+GRANT_NETWORKS_CHANGED = "approver:grant:networks_changed"
 FILE_DOWNLOADED = "holder:file:downloaded"
 ARCHIVE_DOWNLOADED = "holder:archive:downloaded"
 MANIFEST_DOWNLOADED = "holder:manifest:downloaded"
 MESSAGE_SENT = "portal:message:sent"
+
+_transfer = "transfer link token release range status promised bytes outcome how started_at"
 
 KINDS: dict[str, Fields] = {
     ACCOUNT_CREATED: _fields("standing domain", "email"),
@@ -135,8 +142,14 @@ KINDS: dict[str, Fields] = {
     LINK_RENEWED: _fields("grant expires_at"),
     LINK_REVOKED: _fields("grant", "reason"),
     LINK_REFUSED: _fields("why path"),
-    FILE_DOWNLOADED: _fields("link release path range status bytes sha256"),
-    ARCHIVE_DOWNLOADED: _fields("link release name range status bytes etag"),
-    MANIFEST_DOWNLOADED: _fields("link release name range status bytes"),
+    TOKEN_CREATED: _fields("grant"),
+    TOKEN_REVOKED: _fields("grant"),
+    TOKEN_REFUSED: _fields("why path"),
+    DOWNLOAD_POLICY_CHANGED: _fields("before after"),
+    GRANT_NETWORKS_CHANGED: _fields("before after"),
+    # `bytes` were really sent, as far as who sent them tells; null where nobody knows.
+    FILE_DOWNLOADED: _fields(f"{_transfer} path sha256"),
+    ARCHIVE_DOWNLOADED: _fields(f"{_transfer} name etag"),
+    MANIFEST_DOWNLOADED: _fields(f"{_transfer} name etag"),
     MESSAGE_SENT: _fields("name attempts", "recipient"),
 }

@@ -1,6 +1,7 @@
 """Appending to the audit log: the only writer of its tables."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from django.db import transaction
@@ -30,6 +31,17 @@ OPERATOR = Named("operator")
 ANYONE = Named("anyone")
 
 
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What an entry says: see `record`. `source` is where it came from."""
+
+    kind: str
+    by: Audited
+    on: Audited
+    details: dict[str, Any]
+    source: origin.Origin = field(default_factory=origin.current)
+
+
 def record(kind: str, *, by: Audited, on: Audited, **details: Any) -> Entry:
     """Appends one entry and returns it.
 
@@ -38,28 +50,40 @@ def record(kind: str, *, by: Audited, on: Audited, **details: Any) -> Entry:
     for an unknown kind, ValueError for an undeclared field); values must be JSON. The entry is
     filed under `on.audit_trail` when there is one, so that one request's story is one query.
     """
+    return record_all([Act(kind, by, on, details)])[0]
+
+
+def record_all(acts: Sequence[Act]) -> list[Entry]:
+    """Appends an entry for each act, in their order, with as many queries as for one."""
     if not transaction.get_connection().in_atomic_block:
-        raise RuntimeError(f"{kind} must be recorded in the transaction of the deed")
-    fields = KINDS[kind]
+        raise RuntimeError("entries must be recorded in the transaction of the deed")
+    written = [_entry(act) for act in acts]
+    entries = Entry.objects.bulk_create([entry for entry, _ in written])
+    for entry, values in written:
+        for item in values:
+            item.entry = entry
+    PersonalValue.objects.bulk_create([item for _, values in written for item in values])
+    return entries
+
+
+def _entry(act: Act) -> tuple[Entry, list[PersonalValue]]:
+    """The entry of an act and its personal values, neither of them written yet."""
+    fields, details = KINDS[act.kind], act.details
     if undeclared := details.keys() - fields.public - fields.personal:
-        raise ValueError(f"{kind} does not declare {', '.join(sorted(undeclared))}")
-    source = origin.current()
+        raise ValueError(f"{act.kind} does not declare {', '.join(sorted(undeclared))}")
     personal = {name: details[name] for name in details.keys() & fields.personal}
-    personal |= {"ip": source.ip, "user_agent": source.user_agent[:500]}
+    personal |= {"ip": act.source.ip, "user_agent": act.source.user_agent[:500]}
     values = [
         PersonalValue(field=name, value=value, salt=new_salt())
         for name, value in sorted(personal.items())
         if value not in ("", None)
     ]
-    entry = Entry.objects.create(
-        kind=kind,
-        actor=by.audit_ref,
-        subject=on.audit_ref,
-        trail=getattr(on, "audit_trail", on.audit_ref),
+    entry = Entry(
+        kind=act.kind,
+        actor=act.by.audit_ref,
+        subject=act.on.audit_ref,
+        trail=getattr(act.on, "audit_trail", act.on.audit_ref),
         details={name: details[name] for name in details.keys() & fields.public},
         commitments={item.field: commitment(item.salt, item.value) for item in values},
     )
-    for item in values:
-        item.entry = entry
-    PersonalValue.objects.bulk_create(values)
-    return entry
+    return entry, values

@@ -1,26 +1,32 @@
 """May this be fetched now? The only place that answers.
 
-`resolve` judges a link, `may_fetch` one file, and `fetchable_files` is the same rule as a query.
-The tests hold the two against each other in random worlds.
+`resolve` judges a link or an access token, `may_start` whether one more transfer may begin,
+`may_fetch` one file; `fetchable_files` and `credentials_in_force` are the same rule as queries.
+The tests hold them against each other in random worlds.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
+from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import BigIntegerField, Count, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.utils.crypto import constant_time_compare
 
 from requests_app.datasets.models import File, Release
-from requests_app.distribution.models import DownloadLink, Grant, GrantState
+from requests_app.distribution.models import AccessToken, DownloadLink, Grant, GrantState
+from requests_app.distribution.policy import Limits, is_inside, limits_of
 from requests_app.distribution.reconsents import is_suspended, suspended, suspended_column
-from requests_app.distribution.tokens import digest, read_token
+from requests_app.distribution.tokens import Sort, digest, read_token
+from requests_app.distribution.transfers import DailyUse, day_of, unsettled
 from requests_app.requests.states import State
 
 
 class Verdict(StrEnum):
-    """Whether a link opens, or the first reason why it does not."""
+    """Whether something may be fetched, or the first reason why not."""
 
     ALLOWED = "allowed"
     UNKNOWN = "unknown"
@@ -31,10 +37,17 @@ class Verdict(StrEnum):
     GRANT_SUSPENDED = "grant_suspended"
     LINK_REVOKED = "link_revoked"
     LINK_EXPIRED = "link_expired"
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - a reason
+    OUTSIDE_NETWORK = "outside_network"
+    TOO_MANY = "too_many"
+    DAY_USED_UP = "day_used_up"
 
 
 HIDDEN: Final = frozenset({Verdict.UNKNOWN, Verdict.HOLDER_INACTIVE})
 """Refusals that must look as if there were no such link."""
+
+PAUSES: Final = frozenset({Verdict.TOO_MANY, Verdict.DAY_USED_UP})
+"""Refusals that pass by themselves."""
 
 _NO_LINK = (
     "There is no such download link. Copy the whole address from the e-mail, or sign in and ask"
@@ -67,15 +80,47 @@ SENTENCES: Final[dict[Verdict, str]] = {
         "This link has expired. Sign in and ask for a new link on the page of your request; files"
         " you have fetched in part can be continued with it."
     ),
+    Verdict.TOKEN_REVOKED: ("This access token has been revoked. Sign in and make a new one."),
+    Verdict.OUTSIDE_NETWORK: (
+        "Your grant lets you fetch from your institution's networks only, and this request comes"
+        " from elsewhere. Fetch from there, or ask the dataset's maintainers to add your network."
+    ),
+    Verdict.TOO_MANY: (
+        "As many downloads as your grant allows at once are running. Wait for one to end, or fetch"
+        " with fewer connections."
+    ),
+    Verdict.DAY_USED_UP: (
+        "Your grant has fetched as many bytes as it may in a day. Go on after midnight UTC: every"
+        " command continues where it stopped."
+    ),
 }
+
+Credential = DownloadLink | AccessToken
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How much of a grant's limits is taken: transfers that run, and bytes of this day of UTC."""
+
+    limits: Limits
+    running: int
+    bytes_today: int
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a token opens. `link` is None exactly when the token is not one of ours."""
+    """What a token opens. `credential` and `use` are None exactly when it is not one of ours."""
 
     verdict: Verdict
-    link: DownloadLink | None
+    credential: Credential | None = None
+    use: Use | None = None
+
+    @property
+    def grant(self) -> Grant:
+        """The grant that the credential stands on. Raises LookupError when there is none."""
+        if self.credential is None:
+            raise LookupError("nobody's token stands on no grant")
+        return self.credential.grant
 
     @property
     def allowed(self) -> bool:
@@ -84,7 +129,7 @@ class Access:
 
     @property
     def hidden(self) -> bool:
-        """Whether the refusal must not admit that the link exists."""
+        """Whether the refusal must not admit that the credential exists."""
         return self.verdict in HIDDEN
 
     @property
@@ -93,25 +138,70 @@ class Access:
         return SENTENCES.get(self.verdict, "")
 
 
-def resolve(token: str, now: datetime) -> Access:
-    """Judge a token at the instant `now`.
+def resolve(token: str, now: datetime, ip: str = "") -> Access:
+    """Judge a token at the instant `now`, for a client at the address `ip` (empty: unknown).
 
     Every refusal costs what a success costs: one signature, one digest, one query, one comparison
     that takes the same time wherever the texts differ.
     """
     claim = read_token(token)
-    link = (
-        DownloadLink.objects.filter(pk=claim.link_id)
-        .select_related("grant__applicant", "grant__dataset", "grant__access_request")
-        .annotate(is_suspended=suspended_column(now, "grant__"))
-        .defer(*_LONG)
-        .first()
-    )
-    kept = link.secret_sha256 if link else _NOBODYS
+    found = _with_use(claim.sort, claim.row_id, now)
+    kept = found.secret_sha256 if found else _NOBODYS
     ours = constant_time_compare(claim.secret_sha256, kept)
-    if link is None or not (ours and claim.genuine):
-        return Access(Verdict.UNKNOWN, None)
-    return Access(_verdict(link, now), link)
+    if found is None or not (ours and claim.genuine):
+        return Access(Verdict.UNKNOWN)
+    return Access(_verdict(found, now, ip), found, _use(found, found.grant))
+
+
+def may_start(access: Access, size: int) -> Verdict:
+    """Whether one more transfer of `size` bytes may begin now under an access that is allowed.
+
+    Transfers that begin in the same instant do not see each other: as many more than the limit may
+    run as the portal has threads.
+    """
+    use = access.use
+    if not access.allowed or use is None:
+        return access.verdict
+    if use.running >= use.limits.concurrent:
+        return Verdict.TOO_MANY
+    most = use.limits.bytes_per_day
+    # What is larger than a whole day's allowance could otherwise never be fetched.
+    if most and use.bytes_today and use.bytes_today + size > most:
+        return Verdict.DAY_USED_UP
+    return Verdict.ALLOWED
+
+
+def use_of(grant: Grant, now: datetime) -> Use:
+    """What a grant has used of its limits by now. One query."""
+    row: Any = (
+        Grant.objects.filter(pk=grant.pk)
+        .select_related("dataset__download_policy")
+        .annotate(**use_columns(now, "pk"))
+        .defer("dataset__card")
+        .get()
+    )
+    return _use(row, row)
+
+
+def pause_after(verdict: Verdict, now: datetime) -> timedelta:
+    """How long to wait after a refusal that passes by itself (`PAUSES`)."""
+    if verdict is Verdict.TOO_MANY:
+        return timedelta(seconds=5)
+    tomorrow = day_of(now) + timedelta(days=1)
+    return datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=UTC) - now
+
+
+def credentials_in_force(found: Collection[UUID], now: datetime) -> set[UUID]:
+    """Those of the ids of links and access tokens under which bytes may flow. One query.
+
+    The twin of `resolve` for many at once; where the client is, and limits, are no part of it.
+    """
+    grants = grants_in_force(now).order_by().values("pk")
+    unrevoked = Q(revoked_at=None) | Q(revoked_at__gt=now)
+    ours = Q(pk__in=found, grant__in=grants)
+    links = DownloadLink.objects.filter(unrevoked, ours, expires_at__gt=now).order_by()
+    tokens = AccessToken.objects.filter(unrevoked, ours).order_by()
+    return set(links.values_list("pk", flat=True).union(tokens.values_list("pk", flat=True)))
 
 
 def may_fetch(grant: Grant, file: File, now: datetime) -> bool:
@@ -165,15 +255,53 @@ def standing(grant: Grant, now: datetime) -> Verdict:
     return found
 
 
-def _verdict(link: DownloadLink, now: datetime) -> Verdict:
-    found = _running(link.grant, now)
-    if found is not Verdict.ALLOWED:
-        return found
-    if link.is_suspended:  # type: ignore[attr-defined] # annotated by `resolve`
+def _verdict(found: Credential, now: datetime, ip: str) -> Verdict:
+    of_grant = _running(found.grant, now)
+    if of_grant is not Verdict.ALLOWED:
+        return of_grant
+    if found.is_suspended:  # type: ignore[union-attr] # annotated by `_with_use`
         return Verdict.GRANT_SUSPENDED
-    if link.revoked_at is not None and link.revoked_at <= now:
-        return Verdict.LINK_REVOKED
-    return Verdict.ALLOWED if now < link.expires_at else Verdict.LINK_EXPIRED
+    if found.revoked_at is not None and found.revoked_at <= now:
+        is_link = isinstance(found, DownloadLink)
+        return Verdict.LINK_REVOKED if is_link else Verdict.TOKEN_REVOKED
+    if isinstance(found, DownloadLink) and found.expires_at <= now:
+        return Verdict.LINK_EXPIRED
+    inside = is_inside(ip, found.grant.networks)
+    return Verdict.ALLOWED if inside else Verdict.OUTSIDE_NETWORK
+
+
+def _with_use(sort: Sort, pk: UUID, now: datetime) -> Any:
+    """The row of a credential with all that its verdict depends on; one query."""
+    rows: Any = DownloadLink.objects if sort is Sort.LINK else AccessToken.objects
+    related = ("grant__applicant", "grant__access_request", "grant__dataset__download_policy")
+    return (
+        rows.filter(pk=pk)
+        .select_related(*related)
+        .annotate(is_suspended=suspended_column(now, "grant__"), **use_columns(now))
+        .defer(*_LONG)
+        .first()
+    )
+
+
+def use_columns(now: datetime, grant: str = "grant") -> dict[str, Coalesce]:
+    """What a grant has used of its limits, to annotate rows where `grant` is its key."""
+    mine = unsettled().filter(grant=OuterRef(grant)).order_by().values("grant")
+    today = DailyUse.objects.filter(grant=OuterRef(grant), day=day_of(now))
+    return {
+        "running": _number(mine.annotate(found=Count("pk"))),
+        "bytes_promised": _number(mine.annotate(found=Sum("promised"))),
+        "bytes_used": _number(today.values(found=F("bytes"))),
+    }
+
+
+def _use(row: Any, grant: Grant) -> Use:
+    """From a row with `use_columns`."""
+    limits = limits_of(getattr(grant.dataset, "download_policy", None))
+    return Use(limits, row.running, row.bytes_used + row.bytes_promised)
+
+
+def _number(found: QuerySet[Any, Any]) -> Coalesce:
+    return Coalesce(Subquery(found.values("found")), 0, output_field=BigIntegerField())
 
 
 def _running(grant: Grant, now: datetime) -> Verdict:

@@ -1,6 +1,6 @@
 """Issuing, renewing and revoking download links."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from requests_app.audit import kinds, log
 from requests_app.distribution.access import SENTENCES, Verdict, grants_in_force, in_force, standing
 from requests_app.distribution.grants import NO_REASON, lock_grant
 from requests_app.distribution.models import DownloadLink, Grant
+from requests_app.distribution.policy import limits_of, policy_of
 from requests_app.distribution.tokens import digest, new_secret, write_token
 from requests_app.errors import Conflict, NotFound, Refused
 from requests_app.identity.models import User
@@ -22,6 +23,7 @@ from requests_app.requests import reasons
 from requests_app.requests.permissions import may_decide
 
 DAY: Final = timedelta(days=1)
+CROWDED_OUT: Final = "A newer link took its place: no more may be open at once."
 REPLACED: Final = "Somebody who may know this link left the grant; a fresh one was sent."
 
 
@@ -40,7 +42,7 @@ def ensure_link(*, grant_id: UUID | str) -> DownloadLink | None:
 
 @transaction.atomic
 def renew_link(*, grant_id: UUID | str, by: User) -> DownloadLink:
-    """Send the holder of a grant a fresh link; older ones work on until they expire.
+    """Send the holder of a grant a fresh link; older ones work on, as many as the policy lets.
 
     Raises NotFound for anybody but the holder, Conflict when the grant is not in force, and
     Refused when too many links were sent within a day. Writes one entry.
@@ -96,13 +98,7 @@ def replace_links(*, grant: Grant) -> DownloadLink | None:
     when the grant is not in force. Effects: one entry for each link.
     """
     now = timezone.now()
-    for link in grant.links.select_for_update(of=("self",)).filter(revoked_at=None):
-        if link.is_open(now):
-            link.revoked_at = now
-            link.save(update_fields=["revoked_at"])
-            log.record(
-                kinds.LINK_REVOKED, by=log.SYSTEM, on=link, grant=str(grant.pk), reason=REPLACED
-            )
+    _close(grant, now, keep=0, reason=REPLACED)
     return _issue(grant, kinds.LINK_ISSUED, log.SYSTEM) if in_force(grant, now) else None
 
 
@@ -111,14 +107,29 @@ def grants_without_link() -> QuerySet[Grant]:
     return grants_in_force(timezone.now()).filter(links__isnull=True)
 
 
+def _close(grant: Grant, now: datetime, *, keep: int, reason: str) -> None:
+    """Closes the open links of a grant but for the newest; one entry for each."""
+    rows = grant.links.select_for_update(of=("self",)).filter(revoked_at=None)
+    found = [link for link in rows.order_by("-created_at", "pk") if link.is_open(now)]
+    for link in found[keep:]:
+        link.revoked_at = now
+        link.save(update_fields=["revoked_at"])
+        log.record(kinds.LINK_REVOKED, by=log.SYSTEM, on=link, grant=str(grant.pk), reason=reason)
+
+
 def _issue(grant: Grant, kind: str, by: log.Audited) -> DownloadLink:
-    """Write the link, its entry and its e-mail. The secret leaves this function in the e-mail."""
+    """Write the link, its entry and its e-mail. The secret leaves this function in the e-mail.
+
+    Closes the oldest open links where the dataset's policy allows no more.
+    """
     now, secret = timezone.now(), new_secret()
+    limits = limits_of(policy_of(grant.dataset_id))
+    _close(grant, now, keep=limits.links_alive - 1, reason=CROWDED_OUT)
     link = DownloadLink.objects.create(
         grant=grant,
         secret_sha256=digest(secret),
         created_at=now,
-        expires_at=min(now + conf.link_term(), grant.ends_at),
+        expires_at=min(now + limits.link_term, grant.ends_at),
     )
     log.record(kind, by=by, on=link, grant=str(grant.pk), expires_at=link.expires_at.isoformat())
     messages.download_link(

@@ -37,6 +37,11 @@ class Grant(models.Model):
     ends_at = models.DateTimeField(help_text="The first instant at which nothing may be fetched.")
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_reason = models.TextField(blank=True)
+    networks = models.TextField(
+        blank=True,
+        default="",
+        help_text="CIDR, apart by blanks: where to fetch from; empty: anywhere.",
+    )
 
     class Meta:
         ordering = ("-starts_at",)
@@ -201,6 +206,36 @@ class DownloadLink(models.Model):
     @property
     def audit_ref(self) -> str:
         return f"link:{self.pk}"
+
+    @property
+    def audit_trail(self) -> str:
+        return f"access_request:{self.grant.access_request_id}"
+
+
+class AccessToken(models.Model):
+    """A named secret for command lines that stands on a grant, and ends with it or on its own."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    grant = models.ForeignKey(Grant, on_delete=models.PROTECT, related_name="access_tokens")
+    name = models.CharField(max_length=60, help_text="What its holder calls it.")
+    secret_sha256 = models.CharField(max_length=64)
+    created_at = models.DateTimeField(default=timezone.now)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.grant}"
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether the token itself is not revoked; its grant is another question."""
+        return self.revoked_at is None or self.revoked_at > now
+
+    @property
+    def audit_ref(self) -> str:
+        return f"access_token:{self.pk}"
 
     @property
     def audit_trail(self) -> str:

@@ -75,10 +75,11 @@ def folder_of(contents: Iterable[Content], folder: str) -> list[tuple[str, int |
 def below(
     request: HttpRequest, release: Release, what: str, *names: str, choice: Choice | None = None
 ) -> str:
-    """The absolute URL of something of one release, below the link of this request."""
-    token = request.resolver_match.kwargs["token"] if request.resolver_match else ""
+    """The absolute URL of something of one release, below the link or token of this request."""
+    token = request.resolver_match.kwargs.get("token") if request.resolver_match else None
     version = () if what in {"zip", "tar"} else (release.version,)
-    path = reverse(f"release_{what}", args=[token, *version, *names])
+    place, tokens = ("", (token,)) if token else ("data:", ())
+    path = reverse(f"{place}release_{what}", args=[*tokens, *version, *names])
     query = f"?{choice.query}" if choice else ""
     return request.build_absolute_uri(path) + query
 

@@ -1,10 +1,9 @@
 """Files that another server sends: nginx from the same folder, or the object store by redirect.
 
-The gate has judged by then, and the entry is written, before either learns of it. An answer to
-`HEAD`, and one that depends on our entity tag, which the other does not know, stay the portal's.
+The gate has judged by then, and the transfer is written down, before either learns of it. An answer
+to `HEAD`, and one that depends on our entity tag, which the other does not know, stay the portal's.
 """
 
-from collections.abc import Callable
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -15,8 +14,12 @@ from requests_app import conf
 from requests_app.distribution.packages import handover
 from requests_app.distribution.ranges import Kind, Selection, select
 from requests_app.distribution.storage.base import LocalPath, PresignedUrl
+from requests_app.distribution.transfers import How
+from requests_app.web.accounting import Account
 from requests_app.web.serving import Representation, private
 
+TRANSFER = "X-Transfer"
+"""Which transfer it is, for nginx to log; it tells no client."""
 _CONDITIONS = ("If-Match", "If-None-Match", "If-Range")
 
 
@@ -24,31 +27,39 @@ def hand_over(
     request: HttpRequest,
     key: str,
     content: Representation,
-    record: Callable[[Selection, int], None],
+    account: Account,
 ) -> HttpResponse | None:
     """Returns the answer that has somebody else send a stored file; None when the portal is to.
 
-    `record(selection, status)` writes the entry first; what it raises ends the request. The bytes
-    in it are those that may be sent: how many were, only the other server sees.
+    What `account` raises ends the request. nginx tells later how many bytes it sent, where it is
+    asked to (`CMED_NGINX_DIR`); the object store never does.
     """
     if request.method != "GET" or any(content.etag in _said(request, name) for name in _CONDITIONS):
         return None
     found = handover(key, name=content.name, media_type=content.media_type)
+    selection = _asked(request, content)
     if isinstance(found, PresignedUrl):
-        record(_asked(request, content), HTTPStatus.FOUND)
+        account.hand_over(selection, HTTPStatus.FOUND, How.STORE)
         return private(HttpResponseRedirect(found.url))
     if isinstance(found, LocalPath) and (prefix := conf.accel_prefix()):
-        selection = _asked(request, content)
-        if selection.kind is not Kind.UNSATISFIABLE:
-            part = selection.kind is Kind.PART
-            record(selection, HTTPStatus.PARTIAL_CONTENT if part else HTTPStatus.OK)
-        response = HttpResponse(content_type=content.media_type)
-        response["X-Accel-Redirect"] = prefix + quote(found.path)
-        response["Content-Disposition"] = (
-            content_disposition_header(as_attachment=True, filename=content.name) or ""
-        )
-        return private(response)
+        return _by_nginx(prefix + quote(found.path), content, selection, account)
     return None
+
+
+def _by_nginx(
+    path: str, content: Representation, selection: Selection, account: Account
+) -> HttpResponse:
+    response = private(HttpResponse(content_type=content.media_type))
+    response["X-Accel-Redirect"] = path
+    response["Content-Disposition"] = (
+        content_disposition_header(as_attachment=True, filename=content.name) or ""
+    )
+    if selection.kind is not Kind.UNSATISFIABLE:
+        is_part = selection.kind is Kind.PART
+        status = HTTPStatus.PARTIAL_CONTENT if is_part else HTTPStatus.OK
+        begin = account.begin if conf.nginx_dir() else account.hand_over
+        response[TRANSFER] = str(begin(selection, status, How.NGINX).pk)
+    return response
 
 
 def _said(request: HttpRequest, header: str) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from requests_app.distribution.models import DownloadLink
+from requests_app.distribution.access import Access
 from requests_app.distribution.packages import package_of
 from requests_app.errors import NotFound
 from requests_app.web.downloads import opened, release_of
@@ -24,13 +24,13 @@ NO_FOLDER = "This release has no such folder. Its files are listed in manifest.s
 @opened
 def folder(
     request: HttpRequest,
-    link: DownloadLink,
+    access: Access,
     now: datetime,
     folder: str = "",
     version: str | None = None,
 ) -> HttpResponse:
     """The folders and files directly in one folder of a release, each a relative link."""
-    package = package_of(release_of(link, now, version))
+    package = package_of(release_of(access, now, version))
     found = folder_of(package.contents, f"{folder}/" if folder else "")
     if not found:
         raise NotFound(NO_FOLDER)

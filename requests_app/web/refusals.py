@@ -2,24 +2,35 @@
 
 import logging
 from http import HTTPStatus
+from math import ceil
 
 from django.core.cache import cache
 from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils import timezone
 from redis.exceptions import RedisError
 
 from requests_app.audit import kinds, log, origin
-from requests_app.distribution.access import Access
+from requests_app.distribution.access import PAUSES, Access, Credential, pause_after
 from requests_app.distribution.models import DownloadLink
+from requests_app.web.account_forms import LoginForm
 from requests_app.web.serving import private
 
 logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 60
+SIGN_IN = "Sign in to open this page. In command lines the addresses of its files work without."
+SOMEBODY_ELSES = (
+    "This link was sent to somebody else, who alone may open its page. Sign in with the account"
+    " that asked for the data."
+)
 
 HEADINGS = {
     HTTPStatus.BAD_REQUEST: "That is not a choice",
+    HTTPStatus.UNAUTHORIZED: "A token is needed",
+    HTTPStatus.TOO_MANY_REQUESTS: "Not so much at once",
     HTTPStatus.FORBIDDEN: "This link does not open any more",
     HTTPStatus.NOT_FOUND: "There is nothing here",
     HTTPStatus.SERVICE_UNAVAILABLE: "Not at the moment",
@@ -34,49 +45,72 @@ class RefusedLink(HttpResponse):
     of a link for one reason, or its holder could fill the log that nobody may shorten.
     """
 
-    link: DownloadLink | None = None
+    credential: Credential | None = None
     why = ""
     what = ""
     source = origin.Origin()
 
     def close(self) -> None:
         """Write the entry, then let go of the request."""
-        link, self.link = self.link, None
-        if link is not None and self._is_news(link):
-            self._record(link)
+        credential, self.credential = self.credential, None
+        if credential is not None and self._is_news(credential):
+            self._record(credential)
         super().close()
 
-    def _is_news(self, link: DownloadLink) -> bool:
+    def _is_news(self, credential: Credential) -> bool:
         try:
-            return cache.add(f"refused:{link.pk}:{self.why}", "1", EVERY_SECONDS)
+            return cache.add(f"refused:{credential.pk}:{self.why}", "1", EVERY_SECONDS)
         except RedisError:
             return True
 
-    def _record(self, link: DownloadLink) -> None:
+    def _record(self, credential: Credential) -> None:
+        is_link = isinstance(credential, DownloadLink)
         try:
             with origin.acting_from(self.source), transaction.atomic():
                 log.record(
-                    kinds.LINK_REFUSED,
-                    by=link.grant.applicant,
-                    on=link,
+                    kinds.LINK_REFUSED if is_link else kinds.TOKEN_REFUSED,
+                    by=credential.grant.applicant,
+                    on=credential,
                     why=self.why,
                     path=self.what,
                 )
         except DatabaseError:
-            logger.exception("the refusal of %s could not be recorded", link.audit_ref)
+            logger.exception("the refusal of %s could not be recorded", credential.audit_ref)
 
 
-def refuse_link(request: HttpRequest, access: Access, what: str) -> HttpResponse:
-    """Answer a request whose link does not open; `what` is what it asked for below the link."""
-    status = HTTPStatus.NOT_FOUND if access.hidden else HTTPStatus.FORBIDDEN
+def refuse(request: HttpRequest, access: Access, what: str) -> HttpResponse:
+    """Answer a request whose token does not open; `what` is what it asked for below it."""
     response = RefusedLink()
-    response.link, response.why, response.what = (
-        access.link,
-        access.verdict.value,
-        what.replace("\0", "")[:300],
-    )
+    response.credential, response.why = access.credential, access.verdict.value
+    response.what = what.replace("\0", "")[:300]
     response.source = origin.current()
-    return _fill(response, request, access.sentence, status)
+    if access.verdict in PAUSES:
+        pause = pause_after(access.verdict, timezone.now())
+        response["Retry-After"] = str(ceil(pause.total_seconds()))
+    return _fill(response, request, access.sentence, _status(access))
+
+
+def _status(access: Access) -> int:
+    if access.verdict in PAUSES:
+        return HTTPStatus.TOO_MANY_REQUESTS
+    return HTTPStatus.NOT_FOUND if access.hidden else HTTPStatus.FORBIDDEN
+
+
+def ask_to_sign_in(request: HttpRequest) -> HttpResponse:
+    """The page of a link is for its holder: a form to sign in with, or a sentence for another.
+
+    The form carries the way back in its body: no address but the link's own holds the token.
+    """
+    if request.user.is_authenticated:
+        return say(request, SOMEBODY_ELSES, HTTPStatus.FORBIDDEN)
+    if not _wants_page(request):
+        return say(request, SIGN_IN, HTTPStatus.FORBIDDEN)
+    context = {"sentence": SIGN_IN, "form": LoginForm(), "way_back": request.path}
+    page = render(request, "web/download_sign_in.html", context, status=HTTPStatus.FORBIDDEN)
+    response = private(page)
+    # Without any referrer a browser would send the form with `Origin: null`, which is refused.
+    response["Referrer-Policy"] = "strict-origin"
+    return response
 
 
 def say(request: HttpRequest, sentence: str, status: int) -> HttpResponse:
@@ -86,7 +120,7 @@ def say(request: HttpRequest, sentence: str, status: int) -> HttpResponse:
 
 def _fill(response: HttpResponse, request: HttpRequest, sentence: str, status: int) -> HttpResponse:
     response.status_code = status
-    if request.get_preferred_type(["text/plain", "text/html"]) == "text/html":
+    if _wants_page(request):
         context = {"sentence": sentence, "heading": HEADINGS[HTTPStatus(status)]}
         response.content = render_to_string("web/download_refused.html", context, request)
     else:
@@ -94,3 +128,7 @@ def _fill(response: HttpResponse, request: HttpRequest, sentence: str, status: i
         response.content = f"{sentence}\n"
     response["Vary"] = "Accept"
     return private(response)
+
+
+def _wants_page(request: HttpRequest) -> bool:
+    return request.get_preferred_type(["text/plain", "text/html"]) == "text/html"

@@ -1,8 +1,7 @@
 """Bytes over HTTP: the whole, a part, only the headers, or a status that says why not (RFC 9110).
 
-What the caller must write into the audit log is written before the first byte: when that fails, no
-byte is sent. Answers without bytes of the content (HEAD, 304, 412, 416) are not downloads and
-write nothing.
+A transfer is written down before the first byte: when that fails, no byte is sent. Answers without
+bytes of the content (HEAD, 304, 412, 416) are not downloads and write nothing.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from django.utils.http import content_disposition_header, parse_etags
 
 from requests_app.distribution.ranges import Kind, Selection, select
 from requests_app.distribution.streams import BLOCK, FileSlice
+from requests_app.web.accounting import Account, CountedBlocks, CountedFile, Delivery
 
 Content = bytes | FileSlice | Iterator[bytes]
 
@@ -42,7 +42,7 @@ class Representation:
 
 
 class SliceResponse(FileResponse):
-    """A slice of a file that the WSGI server may hand to the kernel."""
+    """A part of a file that the WSGI server may hand to the kernel."""
 
     block_size = BLOCK
 
@@ -57,13 +57,10 @@ def private(response: _Answer) -> _Answer:
     return response
 
 
-def serve(
-    request: HttpRequest, content: Representation, record: Callable[[Selection, int], None]
-) -> HttpResponseBase:
-    """Answer a GET or HEAD for `content`.
+def serve(request: HttpRequest, content: Representation, account: Account) -> HttpResponseBase:
+    """Answer a GET or HEAD for `content`, whose transfer is written down in `account`.
 
-    `record(selection, status)` writes the audit entry; it is called once, before the first byte of
-    a GET, and what it raises ends the request. So does what `content.read` raises.
+    What `account.begin` raises ends the request, and so does what `content.read` raises.
     """
     if (status := _precondition(request, content.etag)) is not None:
         return _finish(HttpResponse(status=status, content_type="text/plain"), content, None)
@@ -84,12 +81,12 @@ def serve(
         return _finish(HttpResponse(content_type=content.media_type), content, selection)
     body = content.read(selection.start, selection.stop)
     try:
-        record(selection, status)
+        delivery = Delivery(request, account.begin(selection, status))
     except BaseException:
         if not isinstance(body, bytes):
             _close(body)
         raise
-    return _finish(_response(body, content.media_type, status), content, selection)
+    return _finish(_response(body, delivery, content.media_type, status), content, selection)
 
 
 def _precondition(request: HttpRequest, etag: str) -> int | None:
@@ -106,12 +103,12 @@ def _precondition(request: HttpRequest, etag: str) -> int | None:
     return HTTPStatus.NOT_MODIFIED if "*" in known or etag in known else None
 
 
-def _response(body: Content, media_type: str, status: int) -> HttpResponseBase:
-    if isinstance(body, bytes):
-        return HttpResponse(body, content_type=media_type, status=status)
+def _response(body: Content, delivery: Delivery, media_type: str, status: int) -> HttpResponseBase:
     if isinstance(body, FileSlice):
-        return SliceResponse(body, content_type=media_type, status=status)
-    return StreamingHttpResponse(body, content_type=media_type, status=status)
+        file = CountedFile(body, delivery)
+        return SliceResponse(file, content_type=media_type, status=status)
+    blocks = CountedBlocks(iter([body]) if isinstance(body, bytes) else body, delivery)
+    return StreamingHttpResponse(blocks, content_type=media_type, status=status)
 
 
 def _finish(

@@ -47,6 +47,9 @@ TOLD: Final[dict[str, tuple[str, str]]] = {
     kinds.LINK_ISSUED: ("A download link was sent to you", "good"),
     kinds.LINK_RENEWED: ("You asked for a new download link, and it was sent to you", ""),
     kinds.LINK_REVOKED: ("A maintainer closed a download link", "bad"),
+    kinds.TOKEN_CREATED: ("You made an access token", ""),
+    kinds.TOKEN_REVOKED: ("You revoked an access token", ""),
+    kinds.GRANT_NETWORKS_CHANGED: ("A maintainer set where you may download from", ""),
     kinds.ARCHIVE_DOWNLOADED: ("The archive was downloaded, whole or in part", ""),
     kinds.MANIFEST_DOWNLOADED: ("The manifest was downloaded", ""),
 }
@@ -56,7 +59,13 @@ SUMMED: Final = (kinds.FILE_DOWNLOADED,)
 
 # Filed under a request, and of no use to its applicant.
 NOT_TOLD: Final = frozenset(
-    {kinds.MESSAGE_SENT, kinds.LINK_REFUSED, kinds.DOCUMENT_OPENED, kinds.STAFF_LOOKED}
+    {
+        kinds.MESSAGE_SENT,
+        kinds.LINK_REFUSED,
+        kinds.TOKEN_REFUSED,
+        kinds.DOCUMENT_OPENED,
+        kinds.STAFF_LOOKED,
+    }
 )
 
 # Repeating itself, one of these is told once, with the number of times.

@@ -1,6 +1,6 @@
 """The public and the applicant's side of the portal."""
 
-from django.urls import include, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from requests_app.web import (
     archives,
@@ -22,22 +22,19 @@ from requests_app.web import (
     verification,
 )
 
-urlpatterns = [
-    path("", home.home, name="home"),
-    re_path(r"^dataset/citation\.(?P<kind>bib|ris|cff)$", home.citation_file, name="citation"),
-    path("dataset/croissant.json", home.croissant, name="croissant"),
-    path("d/<str:token>/", downloads.page, name="download_page"),
-    path("d/<str:token>/files/", listing.folder, name="download_listing"),
-    path("d/<str:token>/files/<path:folder>/", listing.folder, name="download_folder"),
-    path("d/<str:token>/files/<path:path>", downloads.file, name="download_file"),
-    path("d/<str:token>/manifest.sha256", archives.manifest, name="download_manifest"),
-    path("d/<str:token>/manifest.sha256.p7s", archives.signature, name="download_signature"),
-    path("d/<str:token>/urls.txt", archives.urls, name="download_urls"),
-    path("d/<str:token>/index.json", archives.index, name="download_index"),
-    path("d/<str:token>/<str:name>.zip", archives.archive, {"form": "zip"}, name="release_zip"),
-    path("d/<str:token>/<str:name>.tar", archives.archive, {"form": "tar"}, name="release_tar"),
+# Below the token of a link, and below /data/ for a token in a header.
+_bytes: list[URLPattern | URLResolver] = [
+    path("files/", listing.folder, name="download_listing"),
+    path("files/<path:folder>/", listing.folder, name="download_folder"),
+    path("files/<path:path>", downloads.file, name="download_file"),
+    path("manifest.sha256", archives.manifest, name="download_manifest"),
+    path("manifest.sha256.p7s", archives.signature, name="download_signature"),
+    path("urls.txt", archives.urls, name="download_urls"),
+    path("index.json", archives.index, name="download_index"),
+    path("<str:name>.zip", archives.archive, {"form": "zip"}, name="release_zip"),
+    path("<str:name>.tar", archives.archive, {"form": "tar"}, name="release_tar"),
     path(
-        "d/<str:token>/releases/<str:version>/",
+        "releases/<str:version>/",
         include(
             [
                 path("files/", listing.folder, name="release_listing"),
@@ -50,6 +47,15 @@ urlpatterns = [
             ]
         ),
     ),
+]
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    re_path(r"^dataset/citation\.(?P<kind>bib|ris|cff)$", home.citation_file, name="citation"),
+    path("dataset/croissant.json", home.croissant, name="croissant"),
+    path("d/<str:token>/", downloads.page, name="download_page"),
+    path("d/<str:token>/", include(_bytes)),
+    path("data/", include((_bytes, "data"))),
     path("client.py", client_file.client_file, name="client"),
     path("sign/<str:secret>/", invited.sign, name="invited_sign"),
     path("sign/<str:secret>/refuse/", invited.say_no, name="invited_refuse"),

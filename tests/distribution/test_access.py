@@ -11,7 +11,7 @@ from hypothesis.extra.django import TestCase
 
 from requests_app.datasets.models import File, Release
 from requests_app.distribution import access
-from requests_app.distribution.access import Verdict, fetchable_files, may_fetch, resolve
+from requests_app.distribution.access import PAUSES, Verdict, fetchable_files, may_fetch, resolve
 from requests_app.distribution.reconsents import NOTICE
 from requests_app.distribution.tokens import write_token
 from requests_app.requests.states import State
@@ -19,6 +19,7 @@ from tests.factories.distribution import (
     AgreementFactory,
     ApprovedRequestFactory,
     GrantFactory,
+    make_access_token,
     make_link,
 )
 from tests.factories.reconsents import campaign_for, long_standing, signed_anew
@@ -43,6 +44,8 @@ def refusals():
         Verdict.GRANT_SUSPENDED: make_link(long_standing(GrantFactory())),
         Verdict.LINK_REVOKED: make_link(revoked_at=past),
         Verdict.LINK_EXPIRED: make_link(created_at=past - timedelta(days=14), expires_at=past),
+        Verdict.TOKEN_REVOKED: make_access_token(revoked_at=past),
+        Verdict.OUTSIDE_NETWORK: make_link(GrantFactory(networks="192.0.2.0/24")),
     }
     holder = made[Verdict.HOLDER_INACTIVE][0].grant.applicant
     holder.is_active = False
@@ -61,7 +64,7 @@ class TestResolve:
         assert {why: verdict(token) for why, token in tokens.items()} == {
             why: why for why in tokens
         }
-        assert set(tokens) == set(Verdict)
+        assert set(tokens) | PAUSES == set(Verdict)
 
     def test_every_refusal_says_what_to_do(self):
         for why, token in refusals().items():

@@ -51,7 +51,7 @@ def test_the_e_mailed_link_opens(sent):
     token = token_in(letter.body)
     found = resolve(token, timezone.now())
     assert found.allowed
-    assert found.link == grant.links.get()
+    assert found.credential == grant.links.get()
     assert reverse("download_page", args=[token]) in letter.body
     assert token in letter.alternatives[0][0]
 

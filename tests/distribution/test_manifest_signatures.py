@@ -43,9 +43,10 @@ def verified(folder, manifest: bytes, signature: bytes) -> bool:
 
 def test_openssl_verifies_what_the_link_hands_out(client, release, tmp_path):
     sign_manifest(release_id=release.pk)
-    _, token = make_link(release.dataset.grants.get())
+    link, token = make_link(release.dataset.grants.get())
+    client.force_login(link.grant.applicant)
     signature, manifest = (
-        client.get(reverse(f"release_{what}", args=[token, "1.0"])).content
+        client.get(reverse(f"release_{what}", args=[token, "1.0"])).getvalue()
         for what in ("signature", "manifest")
     )
     assert verified(tmp_path, manifest, signature)

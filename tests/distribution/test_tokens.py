@@ -17,7 +17,7 @@ TOKEN = write_token(LINK, "s" * 43)
 def test_a_token_says_which_link_and_proves_its_secret():
     secret = new_secret()
     claim = read_token(write_token(LINK, secret))
-    assert (claim.link_id, claim.secret_sha256, claim.genuine) == (LINK, digest(secret), True)
+    assert (claim.row_id, claim.secret_sha256, claim.genuine) == (LINK, digest(secret), True)
 
 
 def test_secrets_are_long_and_never_the_same():

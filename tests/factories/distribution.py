@@ -13,9 +13,9 @@ from factory.django import DjangoModelFactory
 from requests_app.agreements.models import Agreement, AgreementText
 from requests_app.datasets.manifest import manifest
 from requests_app.datasets.models import Dataset, File, Release
-from requests_app.distribution.models import DownloadLink, Grant
+from requests_app.distribution.models import AccessToken, DownloadLink, Grant
 from requests_app.distribution.packages import storage
-from requests_app.distribution.tokens import digest, new_secret, write_token
+from requests_app.distribution.tokens import Sort, digest, new_secret, write_token
 from requests_app.requests.states import State
 from tests.factories.requests import AccessRequestFactory, DatasetFactory
 
@@ -71,6 +71,14 @@ def make_link(grant: Grant | None = None, **changes: Any) -> tuple[DownloadLink,
         grant=grant or GrantFactory(), secret_sha256=digest(secret), **(facts | changes)
     )
     return link, write_token(link.pk, secret)
+
+
+def make_access_token(grant: Grant | None = None, **changes: Any) -> tuple[AccessToken, str]:
+    """A token for command lines, and its text."""
+    secret = new_secret()
+    facts = {"name": "cluster", "secret_sha256": digest(secret)}
+    token = AccessToken.objects.create(grant=grant or GrantFactory(), **(facts | changes))
+    return token, write_token(token.pk, secret, Sort.ACCESS)
 
 
 def make_release(

@@ -29,6 +29,7 @@ FOUND = {
     "new versions": 0,
     "messages": 1,
     "manifests": 0,
+    "transfers": 0,
 }
 
 

@@ -37,6 +37,11 @@ def html(client, token):
     return client.get(reverse("download_page", args=[token])).content.decode()
 
 
+@pytest.fixture(autouse=True)
+def _signed_in(client, grant):
+    client.force_login(grant.applicant)
+
+
 def test_it_says_what_until_when_and_how(html, token, release, grant):
     link = grant.links.get()
     assert link.expires_at.strftime("%H:%M UTC") in html
@@ -64,7 +69,9 @@ def test_it_says_that_synthetic_data_is_synthetic(client, grant):
     assert "SYNTHETIC" in page
 
 
-def test_only_the_holder_is_offered_a_new_link(client, grant, token):
+def test_only_the_holder_is_offered_a_new_link(client, grant, token, settings):
+    settings.PAGE_SIGN_IN = False
+    client.logout()
     url, renewal = f"/d/{token}/", reverse("link_renew", args=[grant.pk])
     assert renewal not in client.get(url).content.decode()
     client.force_login(UserFactory())

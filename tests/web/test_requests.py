@@ -576,6 +576,7 @@ ABOUT_REQUESTS = {
     "member",
     "grant",
     "link",
+    "access_token",
     "message",
     "document",
     "page",

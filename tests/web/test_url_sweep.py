@@ -59,7 +59,7 @@ EXPECTED = {
     "healthz": EVERYBODY,
     "readyz": EVERYBODY,
     # The token is the key: whoever holds the link may fetch.
-    "download_page": EVERYBODY,
+    "download_page": "403 200 403 403 403 403 403",  # by default for its holder alone
     "download_file": EVERYBODY,
     "download_manifest": EVERYBODY,
     "download_urls": EVERYBODY,
@@ -76,6 +76,19 @@ EXPECTED = {
     "release_file": EVERYBODY,
     "release_manifest": EVERYBODY,
     "release_urls": EVERYBODY,
+    # The same below /data/, where the token is in a header: nobody here sends one.
+    **dict.fromkeys(
+        [
+            f"data:{name}"
+            for name in (
+                *("download_file", "download_manifest", "download_urls", "download_index"),
+                *("download_signature", "download_listing", "download_folder", "release_zip"),
+                *("release_tar", "release_file", "release_manifest", "release_urls"),
+                *("release_index", "release_signature", "release_listing", "release_folder"),
+            )
+        ],
+        "401 401 401 401 401 401 401",
+    ),
     # So is the secret of an invitation; this one was signed at, and says so.
     "invited_sign": EVERYBODY,
     "invited_refuse": EVERYBODY,

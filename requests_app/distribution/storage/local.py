@@ -40,6 +40,10 @@ class FileSlice:
         """Descriptor of the file, positioned at the next byte."""
         return self._stored.fileno()
 
+    def tell(self) -> int:
+        """Where in the file the next byte is."""
+        return self._stored.tell()
+
     def read(self, size: int = -1, /) -> bytes:
         """At most `size` bytes of what is left, empty at the end."""
         wanted = self._left if size < 0 else min(size, self._left)

@@ -1,0 +1,113 @@
+"""The transfers that this process is sending, and cutting those that may not go on.
+
+Sending a file is the kernel's work at full speed; a watcher asks every few seconds, in one query
+for all of them, under which links and tokens bytes may still flow, and hangs up on the others. By
+the way it vouches for the rest, so that one whose process was killed is told from a slow one.
+"""
+
+import logging
+import os
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from requests_app.distribution.access import credentials_in_force
+from requests_app.distribution.transfers import Transfer, unsettled
+
+logger = logging.getLogger(__name__)
+
+EVERY: Final = 5.0
+"""Seconds between two looks."""
+
+
+@dataclass(slots=True)
+class Sending:
+    """One transfer under way; `line` is the client's socket."""
+
+    transfer_id: UUID
+    credential_id: UUID
+    line: socket.socket
+    was_cut: bool = False
+
+
+class Watcher:
+    """Looks after the transfers of one process, while there are any."""
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        self._changed = threading.Condition()
+        self._sending: dict[UUID, Sending] = {}
+        self._thread: threading.Thread | None = None
+
+    def add(self, transfer: Transfer, line: socket.socket) -> Sending:
+        """Look after a transfer from now on."""
+        credential = transfer.link_id or transfer.access_token_id
+        if credential is None:
+            raise ValueError("a transfer has a credential")
+        sending = Sending(transfer.pk, credential, line)
+        with self._changed:
+            self._sending[sending.transfer_id] = sending
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
+                self._thread.start()
+            elif len(self._sending) == 1:
+                self._changed.notify()
+        return sending
+
+    def remove(self, sending: Sending) -> None:
+        """Its last byte has gone, or never will; its line may be another's from now on."""
+        with self._changed:
+            self._sending.pop(sending.transfer_id, None)
+
+    def look(self) -> None:
+        """Cuts what may not go on and vouches for the rest. Two queries."""
+        with self._changed:
+            found = list(self._sending.values())
+        if not found:
+            return
+        now = timezone.now()
+        lasting = credentials_in_force({each.credential_id for each in found}, now)
+        gone = [each for each in found if each.credential_id not in lasting]
+        for each in gone:
+            self._cut(each)
+        unsettled().filter(pk__in=[each.transfer_id for each in found]).update(seen_at=now)
+
+    def _cut(self, sending: Sending) -> None:
+        with self._changed:
+            if sending.transfer_id not in self._sending:
+                return
+            sending.was_cut = True
+            try:
+                sending.line.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                logger.debug("the client of %s was gone already", sending.transfer_id)
+
+    def _watch(self) -> None:
+        while True:
+            with self._changed:
+                while not self._sending:
+                    self._changed.wait()
+            time.sleep(EVERY)
+            try:
+                self.look()
+            except DatabaseError:
+                logger.exception("it is not known which transfers may go on")
+                connection.close()
+
+
+_of_process: list[Watcher] = []
+_lock = threading.Lock()
+
+
+def watcher() -> Watcher:
+    """The watcher of this process; a fork has another."""
+    with _lock:
+        if not _of_process or _of_process[0].process != os.getpid():
+            _of_process[:] = [Watcher()]
+        return _of_process[0]
