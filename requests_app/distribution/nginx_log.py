@@ -10,6 +10,7 @@ else's tool continues where it was.
 import json
 import logging
 import os
+import time
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -31,6 +32,7 @@ ROTATED: Final = f"{LOG}.1"
 RELOAD: Final = "reload"
 """nginx reloads when this file is changed."""
 _BATCH: Final = 256 * 1024  # bytes read in one transaction
+_STILL: Final = 60.0  # seconds after which nobody writes to a renamed log any more
 _WITHOUT_BYTES: Final = frozenset(
     {
         HTTPStatus.NOT_MODIFIED,
@@ -100,14 +102,15 @@ def _follow_some(folder: Path) -> tuple[int, bool]:
             complete = text[: text.rfind(b"\n") + 1]
             position.inode = os.fstat(source.fileno()).st_ino
             position.offset += len(complete)
-            is_old = not _is_current(folder, position.inode)
+            is_read = not complete and _is_left(folder, source)
     except FileNotFoundError:
         return 0, False
     count = settle(_endings(complete))
-    if is_old and not complete:  # read to its end: go on with the file that took its place
+    if is_read:  # go on with the file that took its place
         position.inode, position.offset = 0, 0
+        transaction.on_commit(lambda: (folder / ROTATED).unlink(missing_ok=True))
     position.save()
-    return count, bool(complete) or is_old
+    return count, bool(complete) or is_read
 
 
 def _reopened(folder: Path, position: LogPosition) -> BinaryIO:
@@ -129,12 +132,14 @@ def _reopened(folder: Path, position: LogPosition) -> BinaryIO:
     return (folder / LOG).open("rb")
 
 
-def _is_current(folder: Path, inode: int) -> bool:
-    """Whether nginx writes to that file; also where it has not opened a new one yet."""
+def _is_left(folder: Path, source: BinaryIO) -> bool:
+    """Whether that file was renamed and nginx, whose old workers end late, writes to it no more."""
+    found = os.fstat(source.fileno())
     try:
-        return (folder / LOG).stat().st_ino == inode
-    except FileNotFoundError:
-        return True
+        current = (folder / LOG).stat().st_ino
+    except FileNotFoundError:  # renamed, and the new one is not opened yet
+        return False
+    return current != found.st_ino and found.st_mtime < time.time() - _STILL
 
 
 def _endings(text: bytes) -> Iterator[Ending]:

@@ -52,7 +52,8 @@ def settle(endings: Iterable[Ending]) -> int:
     told = {ending.transfer_id: ending for ending in endings}
     if not told:
         return 0
-    rows = list(unsettled().select_for_update().filter(pk__in=told).order_by("pk"))
+    locked = unsettled().select_for_update().filter(pk__in=told).order_by("pk").in_bulk()
+    rows = [locked[pk] for pk in told if pk in locked]  # entered in the order they ended
     for row in rows:
         if row.cut_at is not None and told[row.pk].outcome is Outcome.BROKEN:
             told[row.pk] = replace(told[row.pk], outcome=Outcome.CUT)

@@ -215,6 +215,36 @@ class TestBothSpellings(TestCase):
             _, token = make_link(grant)
             assert resolve(token, now).allowed == expected
 
+    @given(
+        st.lists(st.tuples(st.booleans(), offsets, maybe), min_size=1, max_size=5),
+        st.booleans(),
+        maybe,
+        offsets,
+    )
+    @settings(max_examples=60)
+    def test_they_agree_on_links_and_tokens(self, made, active, grant_revoked, at):
+        """`resolve` for one at a time, and `credentials_in_force` for many at once."""
+        start = timezone.now()
+        now = start + at
+        grant = GrantFactory(
+            agreement__access_request__applicant=UserFactory(is_active=active),
+            starts_at=start - timedelta(days=1),
+            revoked_at=None if grant_revoked is None else start + grant_revoked,
+        )
+        texts = {}
+        for is_link, ends, revoked in made:
+            revoked_at = None if revoked is None else start + revoked
+            created = start - timedelta(days=3)
+            if is_link:
+                row, text = make_link(
+                    grant, created_at=created, expires_at=start + ends, revoked_at=revoked_at
+                )
+            else:
+                row, text = make_access_token(grant, revoked_at=revoked_at)
+            texts[row.pk] = text
+        alone = {pk for pk, text in texts.items() if resolve(text, now).allowed}
+        assert access.credentials_in_force(set(texts), now) == alone
+
     def test_they_agree_at_every_boundary(self):
         start = timezone.now()
         hour = timedelta(hours=1)

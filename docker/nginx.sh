@@ -1,0 +1,31 @@
+#!/bin/sh
+# Starts nginx, and does for it what only its own container can: reloads it when the portal asks
+# (a holder whose grant is revoked is cut off then, everybody else's tool goes on where it was),
+# and begins a new log of transfers when the old one is large.
+set -eu
+
+shared=${NGINX_DIR:-/var/lib/portal/nginx}
+conf=${NGINX_CONF:-/etc/nginx/nginx.conf}
+most=${NGINX_LOG_BYTES:-50000000}
+log=$shared/transfers.log
+
+asked() { cat "$shared/reload" 2>/dev/null || true; }
+
+nginx -c "$conf" -g "daemon off;" &
+server=$!
+trap 'kill -QUIT "$server" 2>/dev/null' TERM INT
+served=$(asked)
+while kill -0 "$server" 2>/dev/null; do
+    sleep 1 &
+    wait $! || true
+    now=$(asked)
+    if [ "$now" != "$served" ]; then
+        served=$now
+        nginx -c "$conf" -s reload
+    fi
+    if [ "$(stat -c %s "$log" 2>/dev/null || echo 0)" -gt "$most" ] && [ ! -e "$log.1" ]; then
+        mv "$log" "$log.1"
+        nginx -c "$conf" -s reopen
+    fi
+done
+wait "$server"

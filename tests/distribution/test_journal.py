@@ -1,0 +1,119 @@
+"""Rows are durable before bytes flow, many in one commit; what cannot be entered closes the gate."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import DatabaseError, OperationalError, connection
+
+from requests_app.audit import kinds
+from requests_app.audit.models import Entry
+from requests_app.distribution import journal as room
+from requests_app.distribution.journal import GateClosed, Journal
+from requests_app.distribution.settling import Ending
+from requests_app.distribution.transfers import Outcome, Transfer
+from tests.e2e.person import until
+from tests.factories.distribution import make_access_token, make_link
+from tests.factories.transfers import make_transfer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def journal(monkeypatch) -> Iterator[Journal]:
+    monkeypatch.setattr(room, "RETRY", 0.01)
+    monkeypatch.setattr(room, "LEISURE", 0.01)
+    made = Journal()
+    yield made
+    made.close()
+
+
+def unwritten(credential=None) -> Transfer:
+    """A transfer that is in no table yet."""
+    transfer = make_transfer(credential)
+    Transfer.objects.filter(pk=transfer.pk).delete()
+    transfer._state.adding = True
+    return transfer
+
+
+def whole(transfer: Transfer) -> Ending:
+    return Ending(transfer.pk, 100, Outcome.COMPLETE)
+
+
+def test_when_it_has_begun_its_row_is_committed(journal):
+    transfer = unwritten()
+    journal.begin(transfer)
+    assert Transfer.objects.get().pk == transfer.pk
+
+
+def test_many_at_once_are_few_commits(journal, monkeypatch):
+    batches = []
+    write = room._write
+    monkeypatch.setattr(room, "_write", lambda begun: batches.append(len(begun)) or write(begun))
+    link, _ = make_link()
+    transfers = [unwritten(link) for _ in range(40)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(journal.begin, transfers))
+    assert Transfer.objects.count() == sum(batches) == 40
+
+
+def test_a_row_that_cannot_be_written_is_told_to_who_waits(journal, monkeypatch):
+    def full(begun):
+        raise OperationalError("disk full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(room, "_write", full)
+        with pytest.raises(OperationalError):
+            journal.begin(unwritten())
+    journal.begin(unwritten())
+
+
+def test_inside_a_transaction_the_row_is_part_of_it(journal, django_assert_num_queries):
+    transfer = unwritten()
+    from django.db import transaction  # noqa: PLC0415 - for this test
+
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        journal.begin(transfer)
+        raise ZeroDivisionError
+    assert not Transfer.objects.exists()
+
+
+def test_ends_are_entered_soon_and_at_the_latest_when_it_closes(journal):
+    transfer = unwritten()
+    journal.begin(transfer)
+    journal.end(whole(transfer))
+    journal.close()
+    assert Entry.objects.filter(kind=kinds.FILE_DOWNLOADED).count() == 1
+
+
+def test_what_cannot_be_entered_closes_the_gate_until_it_can(journal, monkeypatch):
+    def full(ended):
+        raise DatabaseError("disk full")
+
+    transfer, next_one = unwritten(), unwritten()
+    journal.begin(transfer)
+    with monkeypatch.context() as broken:
+        broken.setattr(room, "settle", full)
+        journal.end(whole(transfer))
+        until("the gate is closed", lambda: journal._failing, seconds=10)
+        with pytest.raises(GateClosed):
+            journal.begin(next_one)
+    until("the gate is open", lambda: not journal._failing, seconds=10)
+    journal.begin(next_one)
+    assert Entry.objects.filter(kind=kinds.FILE_DOWNLOADED).count() == 1
+
+
+def test_a_token_s_last_use_is_kept(journal):
+    token, _ = make_access_token()
+    journal.begin(unwritten(token))
+    token.refresh_from_db()
+    assert token.last_used_at is not None
+
+
+def test_a_closed_journal_is_replaced():
+    first = room.journal()
+    first.close()
+    second = room.journal()
+    assert second is not first
+    second.close()
+    connection.close()

@@ -1,0 +1,146 @@
+"""What nginx logs becomes entries, once, over rotation; what may not go on is asked to end."""
+
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from requests_app.audit import kinds
+from requests_app.audit.models import Entry
+from requests_app.distribution import nginx_log
+from requests_app.distribution.nginx_log import LOG, RELOAD, ROTATED
+from requests_app.distribution.transfers import How, Outcome, Transfer
+from tests.factories.transfers import make_transfer
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def folder(settings, tmp_path) -> Path:
+    settings.NGINX_DIR = str(tmp_path)
+    return tmp_path
+
+
+def line(transfer: Transfer, sent: int = 100, completion: str = "OK", **more: str) -> str:
+    told = {"transfer": str(transfer.pk), "status": "200", "sent": str(sent), "range": ""}
+    return json.dumps(told | {"completion": completion} | more) + "\n"
+
+
+def append(file: Path, text: str) -> None:
+    with file.open("a") as out:
+        out.write(text)
+
+
+def entered() -> list[tuple[str, int, str, str]]:
+    found = Entry.objects.filter(kind=kinds.FILE_DOWNLOADED).order_by("pk")
+    return [
+        (e.details["transfer"], e.details["bytes"], e.details["outcome"], e.details["how"])
+        for e in found
+    ]
+
+
+def test_where_nginx_wrote_nothing_there_is_nothing_to_do(settings):
+    assert nginx_log.follow() == 0
+    settings.NGINX_DIR = ""
+    assert nginx_log.follow() == 0
+
+
+def test_each_end_is_entered_once_as_nginx_tells_it(folder):
+    whole, broken, part = (make_transfer(how=How.NGINX) for _ in range(3))
+    append(folder / LOG, line(whole) + line(broken, sent=7, completion=""))
+    assert nginx_log.follow() == 2
+    assert nginx_log.follow() == 0
+    append(folder / LOG, line(part, sent=10, status="206", range="bytes 0-9/100"))
+    assert nginx_log.follow() == 1
+    assert entered() == [
+        (str(whole.pk), 100, "complete", "nginx"),
+        (str(broken.pk), 7, "broken", "nginx"),
+        (str(part.pk), 10, "complete", "nginx"),
+    ]
+    last = Entry.objects.filter(kind=kinds.FILE_DOWNLOADED).latest("pk")
+    assert (last.details["status"], last.details["range"]) == (206, "bytes 0-9/100")
+
+
+def test_a_line_is_read_when_it_is_whole(folder):
+    text = line(make_transfer(how=How.NGINX))
+    append(folder / LOG, text[:40])
+    assert nginx_log.follow() == 0
+    append(folder / LOG, text[40:])
+    assert nginx_log.follow() == 1
+
+
+def test_answers_without_bytes_settle_and_are_no_download(folder):
+    transfer = make_transfer(how=How.NGINX)
+    append(folder / LOG, line(transfer, sent=0, status="304"))
+    assert nginx_log.follow() == 1
+    transfer.refresh_from_db()
+    assert (transfer.outcome, entered()) == (Outcome.NOTHING, [])
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    ["", "GET / 200", "{}", "[]", '{"transfer":"","status":"200","sent":"1","completion":"OK"}'],
+)
+def test_a_line_that_is_none_of_ours_is_passed_over(folder, nonsense):
+    append(folder / LOG, f"{nonsense}\n{line(make_transfer(how=How.NGINX))}")
+    assert nginx_log.follow() == 1
+
+
+def test_a_renamed_log_is_read_to_its_end_and_removed_once_it_is_still(folder):
+    before, late, after = (make_transfer(how=How.NGINX) for _ in range(3))
+    append(folder / LOG, line(before))
+    assert nginx_log.follow() == 1
+    (folder / LOG).rename(folder / ROTATED)
+    append(folder / LOG, line(after))
+    append(folder / ROTATED, line(late))
+    assert nginx_log.follow() == 1, "an old worker may write to it still"
+    os.utime(folder / ROTATED, (0, 0))
+    assert nginx_log.follow() == 1
+    assert [pk for pk, *_ in entered()] == [str(each.pk) for each in (before, late, after)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_read_is_removed_when_that_is_committed(folder):
+    append(folder / LOG, line(make_transfer(how=How.NGINX)))
+    nginx_log.follow()
+    (folder / LOG).rename(folder / ROTATED)
+    append(folder / LOG, "")
+    os.utime(folder / ROTATED, (0, 0))
+    nginx_log.follow()
+    assert not (folder / ROTATED).exists()
+
+
+def test_a_log_emptied_in_place_is_begun_anew(folder):
+    append(folder / LOG, line(make_transfer(how=How.NGINX)) * 3)
+    nginx_log.follow()
+    (folder / LOG).write_text(line(make_transfer(how=How.NGINX)))
+    assert nginx_log.follow() == 1
+
+
+class TestCutting:
+    def test_nginx_is_asked_once_for_what_may_not_go_on(self, folder):
+        transfer, other = make_transfer(how=How.NGINX), make_transfer(how=How.NGINX)
+        assert nginx_log.cut_what_may_not_go_on() == 0
+        assert not (folder / RELOAD).exists()
+        transfer.grant.revoked_at = timezone.now() - timedelta(seconds=1)
+        transfer.grant.save()
+        assert nginx_log.cut_what_may_not_go_on() == 1
+        asked = (folder / RELOAD).read_text()
+        assert nginx_log.cut_what_may_not_go_on() == 0
+        assert (folder / RELOAD).read_text() == asked
+        append(folder / LOG, line(transfer, sent=5, completion="") + line(other))
+        nginx_log.follow()
+        assert [(sent, outcome) for _, sent, outcome, _ in entered()] == [
+            (5, "cut"),
+            (100, "complete"),
+        ]
+
+    @pytest.mark.parametrize("how", [How.PORTAL, How.STORE])
+    def test_only_for_what_nginx_sends(self, folder, how):
+        transfer = make_transfer(how=how)
+        transfer.grant.revoked_at = timezone.now() - timedelta(seconds=1)
+        transfer.grant.save()
+        assert nginx_log.cut_what_may_not_go_on() == 0
