@@ -53,6 +53,10 @@ try:
     SEAL_KEY_FILE = env.str("SEAL_KEY_FILE", str(VAR_DIR / "keys/seal.pem") if EMBEDDED else "")
     SEAL_KEY_PASSPHRASE = env.str("SEAL_KEY_PASSPHRASE", "")
     TIMESTAMP_URL = env.str("TIMESTAMP_URL", "")
+    LOG_KEY_FILE = env.str("LOG_KEY_FILE", str(VAR_DIR / "keys/log.pem") if EMBEDDED else "")
+    LOG_ORIGIN = env.str("LOG_ORIGIN", f"{urlsplit(BASE_URL).netloc}/log")
+    LOG_SECONDS = env.float("LOG_SECONDS", 2.0)
+    LOG_WITNESS_URLS: list[str] = env.list("LOG_WITNESS_URLS", [])
     VERIFY_MAX_BYTES = env.int("VERIFY_MAX_BYTES", 10 * 1024 * 1024)
 except ValueError as error:  # EnvError is one, and so is a file that cannot be read
     stop(f"A setting has a wrong value: {error}")
@@ -65,6 +69,7 @@ if not EMBEDDED:
         "BASE_URL": BASE_URL,
         "EMAIL_HOST": EMAIL_HOST,
         "SEAL_KEY_FILE": SEAL_KEY_FILE,
+        "LOG_KEY_FILE": LOG_KEY_FILE,
     }
     if missing := [f"CMED_{name}" for name, value in required.items() if not value]:
         stop(f"The production shape needs {', '.join(missing)}: see docs/reference/settings.md.")
@@ -231,6 +236,12 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 30,
 }
 CELERY_BEAT_SCHEDULE = {
+    # Late news of the log are of no use to anybody: what waited is done by the next.
+    "log": {
+        "task": "audit.seal",
+        "schedule": LOG_SECONDS,
+        "options": {"expires": 2 * LOG_SECONDS},
+    },
     "sweep": {"task": "lifecycle.sweep", "schedule": SWEEP_SECONDS},
     "retention": {"task": "lifecycle.apply_retention", "schedule": crontab(hour="3", minute="30")},
 }

@@ -91,3 +91,23 @@ def timestamp_url() -> str:
 def verify_max_bytes() -> int:
     """The largest PDF that anybody may send to be verified."""
     return int(settings.VERIFY_MAX_BYTES)
+
+
+def log_origin() -> str:
+    """The name of the audit log in its checkpoints (C2SP tlog-checkpoint, origin)."""
+    return str(settings.LOG_ORIGIN)
+
+
+def own_log_key_file() -> Path:
+    """Where the embedded shape keeps the log's key that it makes itself."""
+    return var_dir() / "keys" / "log.pem"
+
+
+def log_key_file() -> Path:
+    """File of the key that signs checkpoints. Read by the worker, never by the web."""
+    return Path(settings.LOG_KEY_FILE)
+
+
+def log_witness_urls() -> list[str]:
+    """Where checkpoints are posted besides (C2SP tlog-witness, add-checkpoint)."""
+    return list(settings.LOG_WITNESS_URLS)

@@ -6,7 +6,14 @@ from requests_app.agreements.models import (
     AgreementText,
     SealCertificate,
 )
-from requests_app.audit.models import Entry, PersonalValue
+from requests_app.audit.models import (
+    Entry,
+    Leaf,
+    PersonalValue,
+    SignedCheckpoint,
+    TreeNode,
+    Unsequenced,
+)
 from requests_app.datasets.models import Dataset, File, Release
 from requests_app.distribution.models import (
     DownloadLink,
@@ -33,6 +40,7 @@ __all__ = [
     "File",
     "Grant",
     "InstitutionDomain",
+    "Leaf",
     "Message",
     "NamedPerson",
     "PersonalValue",
@@ -41,5 +49,8 @@ __all__ = [
     "ReconsentNotice",
     "Release",
     "SealCertificate",
+    "SignedCheckpoint",
+    "TreeNode",
+    "Unsequenced",
     "User",
 ]

@@ -6,9 +6,9 @@ from typing import Any, Protocol
 from django.db import transaction
 
 from requests_app.audit import origin
-from requests_app.audit.canonical import commitment, new_salt
+from requests_app.audit.canonical import canonical, commitment, new_salt
 from requests_app.audit.kinds import KINDS
-from requests_app.audit.models import Entry, PersonalValue
+from requests_app.audit.models import Entry, PersonalValue, Unsequenced
 
 
 class Audited(Protocol):
@@ -35,7 +35,7 @@ def record(kind: str, *, by: Audited, on: Audited, **details: Any) -> Entry:
 
     Must run inside the transaction of the deed, so that neither exists without the other; raises
     RuntimeError outside of one. `details` must be declared for `kind` in `audit.kinds` (KeyError
-    for an unknown kind, ValueError for an undeclared field); values must be JSON. The entry is
+    for an unknown kind, ValueError for an undeclared field or a value that has no canonical form). The entry is
     filed under `on.audit_trail` when there is one, so that one request's story is one query.
     """
     if not transaction.get_connection().in_atomic_block:
@@ -51,15 +51,18 @@ def record(kind: str, *, by: Audited, on: Audited, **details: Any) -> Entry:
         for name, value in sorted(personal.items())
         if value not in ("", None)
     ]
+    public = {name: details[name] for name in details.keys() & fields.public}
+    canonical(public)  # what has no canonical form would stop the sealer later
     entry = Entry.objects.create(
         kind=kind,
         actor=by.audit_ref,
         subject=on.audit_ref,
         trail=getattr(on, "audit_trail", on.audit_ref),
-        details={name: details[name] for name in details.keys() & fields.public},
+        details=public,
         commitments={item.field: commitment(item.salt, item.value) for item in values},
     )
     for item in values:
         item.entry = entry
     PersonalValue.objects.bulk_create(values)
+    Unsequenced.objects.create(entry=entry)
     return entry

@@ -54,12 +54,16 @@ _GATHERED: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of the timeline. `at` is its instant, the last one when it stands for several."""
+    """One line of the timeline. `at` is its instant, the last one when it stands for several.
+
+    `entry` is the id of the entry that it, or the last of them, is told from.
+    """
 
     at: datetime
     words: str
     tone: str = ""
     reason: str = ""
+    entry: int | None = None
 
 
 def timeline(access_request: AccessRequest) -> list[Event]:
@@ -84,11 +88,11 @@ def _told(entries: Iterable[Entry]) -> Iterator[Event]:
         each = list(run)
         if kind in _GATHERED:
             often = f" ({len(each)} times)" if len(each) > 1 else ""
-            yield Event(each[0].at, words + often, tone)
+            yield Event(each[0].at, words + often, tone, entry=each[0].pk)
             continue
         for entry in each:
             reason = next((str(item.value) for item in entry.reasons), "")  # type: ignore[attr-defined]  # Prefetch
-            yield Event(entry.at, words, tone, reason)
+            yield Event(entry.at, words, tone, reason, entry.pk)
 
 
 def _summed(access_request: AccessRequest) -> Iterator[Event]:

@@ -14,6 +14,7 @@ from allauth.account.models import EmailAddress
 from django.test import Client
 from django.urls import URLResolver, get_resolver
 
+from requests_app.audit import checkpoints, kinds
 from requests_app.audit.models import Entry
 from requests_app.notifications.outbox import post
 from requests_app.requests.models import AccessRequest
@@ -53,6 +54,13 @@ EXPECTED = {
     "certificates": EVERYBODY,
     "verify": EVERYBODY,
     "verify_number": EVERYBODY,
+    "log_checkpoint": EVERYBODY,
+    "log_key": EVERYBODY,
+    "log_script": EVERYBODY,
+    "log_entry": EVERYBODY,
+    "log_inclusion": "400 400 400 400 400 400 400",  # asked without a query
+    "log_consistency": "400 400 400 400 400 400 400",
+    "metrics": EVERYBODY,
     "healthz": EVERYBODY,
     "readyz": EVERYBODY,
     # The token is the key: whoever holds the link may fetch.
@@ -74,6 +82,7 @@ EXPECTED = {
     "request_withdraw": OWNER,
     "request_agreement": OWNER,
     "request_ethics": OWNER,
+    "request_receipt": OWNER,
     "link_renew": OWNER,
     "account_login": "200 302 302 302 302 302 302",
     "account_signup": "200 302 302 302 302 302 302",
@@ -206,6 +215,8 @@ def world(monkeypatch) -> dict[str, Any]:
         EmailAddress.objects.create(user=person, email=person.email, verified=True, primary=True)
     Client().get(f"/d/{token}/manifest.sha256")
     agreement = access_request.agreements.get()
+    checkpoints.seal()
+    told = Entry.objects.filter(trail=access_request.audit_trail, kind=kinds.REQUEST_APPROVED)
     return {
         "people": people,
         "access_request": access_request,
@@ -224,6 +235,8 @@ def world(monkeypatch) -> dict[str, Any]:
         "agreement_id": agreement.pk,
         "link_id": link.pk,
         "document_id": document.pk,
+        "index": 0,
+        "entry_id": told.get().pk,
         "objects": {
             "accessrequest": access_request.pk,
             "agreement": agreement.pk,
