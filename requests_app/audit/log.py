@@ -34,9 +34,10 @@ def record(kind: str, *, by: Audited, on: Audited, **details: Any) -> Entry:
     """Appends one entry and returns it.
 
     Must run inside the transaction of the deed, so that neither exists without the other; raises
-    RuntimeError outside of one. `details` must be declared for `kind` in `audit.kinds` (KeyError
-    for an unknown kind, ValueError for an undeclared field or a value that has no canonical form). The entry is
-    filed under `on.audit_trail` when there is one, so that one request's story is one query.
+    RuntimeError outside of one. `details` must be declared for `kind` in `audit.kinds`: KeyError
+    for an unknown kind, ValueError for an undeclared field or a value without canonical form. The
+    entry is filed under `on.audit_trail` when there is one, so that one request's story is one
+    query; its place in the tree it gets later (`audit.sequencing`).
     """
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError(f"{kind} must be recorded in the transaction of the deed")

@@ -45,7 +45,7 @@ class PersonalValue(models.Model):
 
 
 class Unsequenced(models.Model):
-    """An entry that waits for its place in the tree. Written with the entry, gone with the place."""
+    """An entry that waits for its place in the tree: written with it, gone with the place."""
 
     entry = models.OneToOneField(
         Entry, on_delete=models.PROTECT, primary_key=True, related_name="unsequenced"

@@ -1,4 +1,4 @@
-"""The stored tree: leaves and every eighth height of nodes, and the proofs that follow from them."""
+"""The stored tree: leaves, every eighth height of nodes, and the proofs that follow from them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -43,10 +43,10 @@ class StoredTree:
             span = (group << merkle.STEP, ((group + 1) << merkle.STEP) - 1)
             if height:
                 nodes = TreeNode.objects.filter(height=height, index__range=span)
-                found = nodes.order_by("index").values_list("hash", flat=True)
+                found = list(nodes.order_by("index").values_list("hash", flat=True))
             else:
                 leaves = Leaf.objects.filter(place__range=span)
-                found = leaves.order_by("place").values_list("hash", flat=True)
+                found = list(leaves.order_by("place").values_list("hash", flat=True))
             self._read[height, group] = [bytes(each) for each in found]
         return self._read[height, group]
 

@@ -1,4 +1,4 @@
-"""The tree against its definition (RFC 9162, 2.1), the reference tree of RFC 6962, and bad proofs."""
+"""The tree against its definition (RFC 9162, 2.1), RFC 6962's reference tree, bad proofs."""
 
 import hashlib
 from itertools import pairwise

@@ -216,7 +216,7 @@ def world(monkeypatch) -> dict[str, Any]:
     Client().get(f"/d/{token}/manifest.sha256")
     agreement = access_request.agreements.get()
     checkpoints.seal()
-    told = Entry.objects.filter(trail=access_request.audit_trail, kind=kinds.REQUEST_APPROVED)
+    told = Entry.objects.filter(trail=access_request.audit_trail, kind=kinds.MANIFEST_DOWNLOADED)
     return {
         "people": people,
         "access_request": access_request,
