@@ -7,6 +7,8 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
+from requests_app import conf
+
 
 @register(Tags.security, deploy=True)
 def base_url_is_https(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
@@ -18,5 +20,22 @@ def base_url_is_https(app_configs: Sequence[AppConfig] | None, **kwargs: Any) ->
             "CMED_BASE_URL does not start with https://.",
             hint="Set it to the public https address; download links are sent below it.",
             id="portal.E001",
+        )
+    ]
+
+
+@register
+def object_store_is_named(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    """portal.E010: with releases in a bucket, the portal must know which, and who it is there."""
+    missing = conf.s3_missing() if conf.storage() == "s3" else []
+    if not missing:
+        return []
+    return [
+        Error(
+            f"CMED_STORAGE is s3, and {', '.join(missing)} not set.",
+            hint="Set them, or CMED_STORAGE=local: see docs/reference/settings.md.",
+            id="portal.E010",
         )
     ]

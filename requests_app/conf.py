@@ -1,5 +1,6 @@
 """Typed access to the portal's own settings, so that rooms never spell a setting's name."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,6 +27,54 @@ def mail_dir() -> Path:
 def files_dir() -> Path:
     """Root of the local file store."""
     return Path(settings.FILES_DIR)
+
+
+def storage() -> str:
+    """Where the files of releases lie: `local` or `s3`."""
+    return str(settings.STORAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class S3:
+    """A bucket and the way to it. Empty ``endpoint``: Amazon's; empty ``public``: the same one.
+
+    ``public`` is the address that clients reach the object store under. ``prefix`` stands before
+    every key, without slashes around it. ``seconds`` is how long a presigned URL lives.
+    """
+
+    endpoint: str
+    public: str
+    region: str
+    path_style: bool
+    bucket: str
+    prefix: str
+    access_key: str
+    secret_key: str
+    seconds: int
+
+    def __repr__(self) -> str:
+        return f"<bucket {self.bucket}>"  # never the secret, not even in a traceback
+
+
+def s3_missing() -> list[str]:
+    """The variables that the object store needs and that are not set."""
+    wanted = ("S3_BUCKET", "S3_ACCESS_KEY", "S3_SECRET_KEY")
+    return [f"CMED_{name}" for name in wanted if not getattr(settings, name)]
+
+
+def s3() -> S3:
+    """The object store's settings."""
+    return S3(
+        endpoint=str(settings.S3_ENDPOINT_URL),
+        public=str(settings.S3_PUBLIC_ENDPOINT_URL or settings.S3_ENDPOINT_URL),
+        region=str(settings.S3_REGION),
+        path_style=bool(settings.S3_PATH_STYLE),
+        bucket=str(settings.S3_BUCKET),
+        prefix=str(settings.S3_PREFIX).strip("/"),
+        access_key=str(settings.S3_ACCESS_KEY),
+        secret_key=str(settings.S3_SECRET_KEY),
+        seconds=int(settings.S3_PRESIGNED_SECONDS),
+    )
 
 
 def grant_term() -> timedelta:

@@ -1,5 +1,11 @@
-"""What the whole suite needs: evidence tables that can be emptied between transactional tests."""
+"""What the whole suite needs: evidence tables that can be emptied between transactional tests, and
+an object store for those that ask for one."""
 
+import secrets
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
 from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import TransactionTestCase
@@ -7,7 +13,9 @@ from django.test import TransactionTestCase
 import requests_app.tasks  # noqa: F401 - eager tasks must be known by name
 from requests_app.audit import guard
 from requests_app.audit.guarded import GUARDED
+from requests_app.conf import S3
 from requests_app.requests.permissions import GROUPS
+from tests.object_store import object_store
 
 _flush = TransactionTestCase._fixture_teardown
 
@@ -26,3 +34,20 @@ def _flush_with_guards_lifted(self: TransactionTestCase) -> None:
 
 
 TransactionTestCase._fixture_teardown = _flush_with_guards_lifted
+
+
+@pytest.fixture(scope="session")
+def running_object_store() -> Iterator[S3]:
+    with object_store() as store:
+        yield store
+
+
+@pytest.fixture
+def bucket(running_object_store, settings) -> S3:
+    """Files lie in a real object store, below a prefix that only this test uses."""
+    store = replace(running_object_store, prefix=f"tests/{secrets.token_hex(6)}")
+    settings.STORAGE = "s3"
+    settings.S3_ENDPOINT_URL = settings.S3_PUBLIC_ENDPOINT_URL = store.endpoint
+    settings.S3_BUCKET, settings.S3_PREFIX = store.bucket, store.prefix
+    settings.S3_ACCESS_KEY, settings.S3_SECRET_KEY = store.access_key, store.secret_key
+    return store

@@ -17,6 +17,7 @@ for _name in (
     "SHAPE",
     "BASE_URL",
     "FILES_DIR",
+    "STORAGE",
     "REDIS_URL",
     "DATABASE_URL",
     "EMAIL_HOST",

@@ -15,6 +15,7 @@ from requests_app.errors import Invalid
 MANIFEST: Final = "manifest.sha256"
 
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}
+_TRANSLATION = str.maketrans(_ESCAPES)
 _UNESCAPES = {escaped: plain for plain, escaped in _ESCAPES.items()}
 _LINE = re.compile(r"(\\?)([0-9a-f]{64}) [ *](.+)", re.DOTALL)
 
@@ -44,6 +45,6 @@ def parse_manifest(text: str) -> dict[str, str]:
 
 
 def _line(path: str, sha256: str) -> str:
-    escaped = "".join(_ESCAPES.get(c, c) for c in path)
+    escaped = path.translate(_TRANSLATION)
     mark = "\\" if escaped != path else ""
     return f"{mark}{sha256}  {escaped}"

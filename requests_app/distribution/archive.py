@@ -61,12 +61,16 @@ def text_member(path: str, content: bytes) -> Member:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The bytes `[start, stop)` of one stored file; `size` is what the whole file must have."""
+    """The bytes `[start, stop)` of one stored file; `size` is what the whole file must have.
+
+    `sha256` in hexadecimal is that of the whole file; empty where the caller does not know it.
+    """
 
     key: str
     start: int
     stop: int
     size: int
+    sha256: str = ""
 
 
 Segment = bytes | Slice
@@ -124,7 +128,7 @@ class Archive:
             if first >= last:
                 continue
             if member.inline is None:
-                yield Slice(member.key, first, last, member.size)
+                yield Slice(member.key, first, last, member.size, member.sha256)
             else:
                 yield member.inline[first:last]
 

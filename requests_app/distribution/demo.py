@@ -19,7 +19,7 @@ from requests_app.audit import kinds, log
 from requests_app.datasets.card import card_from
 from requests_app.datasets.demo.clips import write_demo_release
 from requests_app.datasets.models import Dataset, Release
-from requests_app.distribution.publishing import publish_staged
+from requests_app.distribution.publishing import publish_release, publish_staged
 from requests_app.distribution.storage.staging import staged
 from requests_app.errors import Misconfigured, Refused
 from requests_app.identity.models import User
@@ -119,12 +119,13 @@ def _publish(dataset: Dataset, *, by: log.Audited, progress: Progress | None) ->
         return lambda done, total: progress(offset * total + done, 2 * total)
 
     card = card_from(dataset.card)
+    publish = publish_staged if conf.storage() == "local" else publish_release
     with staged(conf.files_dir()) as stage:
         write_demo_release(stage, card, scale=conf.demo_scale(), progress=half(0))
-        return publish_staged(
+        return publish(
             dataset=dataset,
             version=VERSION,
-            stage=stage,
+            folder=stage,
             by=by,
             is_synthetic=True,
             progress=half(1),

@@ -17,18 +17,18 @@ from django.db import transaction
 from requests_app import conf
 from requests_app.audit import kinds, log
 from requests_app.datasets.card import card_from
-from requests_app.datasets.digests import DigestingReader, Digests
+from requests_app.datasets.digests import BLOCK, DigestingReader, Digests
 from requests_app.datasets.folder import FoundFile, read_folder
 from requests_app.datasets.manifest import MANIFEST, manifest
 from requests_app.datasets.models import Dataset, File, Release
+from requests_app.distribution.packages import storage
 from requests_app.distribution.storage import staging
+from requests_app.distribution.storage.base import Draft
 from requests_app.errors import Conflict, Invalid
 
 Progress = Callable[[int, int], None]
 
 _VERSION = re.compile(r"(?:0|[1-9]\d{0,3})(?:\.(?:0|[1-9]\d{0,3})){1,2}")
-_MOST_THREADS = 8
-_WORTH_A_THREAD = 128 * 1024  # bytes of a file, on average
 
 
 def check_version(version: str) -> str:
@@ -45,50 +45,53 @@ def publish_release(
     folder: Path,
     by: log.Audited,
     is_synthetic: bool = False,
+    replace: bool = False,
     progress: Progress | None = None,
 ) -> Release:
     """Publish what ``folder`` holds as release ``version`` of ``dataset``, and return the release.
 
     Every file is copied into the file store and digested while it is read. Nothing is visible
-    before all of it is there: the files are put together in a staging folder that becomes the
-    release in one rename, inside the transaction that creates the rows and the entry. ``progress``
-    is called with the number of files copied and the number to copy.
+    before all of it is there and the transaction that creates the rows and the entry has
+    committed: in a folder the files are put together unseen and become the release in one rename;
+    in an object store no address leads to a key that no row names. There, what an interrupted
+    attempt stored is used again where it is the same; other content is refused unless ``replace``.
+    ``progress`` is called with the number of files stored and the number to store.
 
     Raises ``Invalid`` when folder and ``labels.csv`` disagree (each disagreement named),
-    ``Conflict`` when the release exists, ``OSError`` when the bytes cannot be stored. Records
-    RELEASE_PUBLISHED.
+    ``Conflict`` when the release exists or other content lies where it would be stored,
+    ``OSError`` or ``StorageError`` when the bytes cannot be stored. Records RELEASE_PUBLISHED.
     """
     release = _new_release(dataset, version, is_synthetic=is_synthetic)
     files = read_folder(folder, card_from(dataset.card))
-    with staging.staged(conf.files_dir()) as stage:
+    with storage().draft(release.storage_prefix, replace=replace) as draft:
 
-        def copy(found: FoundFile) -> Digests:
+        def store(found: FoundFile) -> Digests:
             with _open_plain(found.source) as source:
-                reader = DigestingReader(source)
-                staging.write(stage, found.path, cast("BinaryIO", reader))
-            return reader.digests
+                return draft.write(found.path, source)
 
-        rows = _rows(files, _each(copy, files), progress)
-        return _finish(release, rows, stage, by=by)
+        rows = _rows(files, _each(store, files, draft), progress)
+        return _finish(release, rows, draft, by=by)
 
 
 def publish_staged(
     *,
     dataset: Dataset,
     version: str,
-    stage: Path,
+    folder: Path,
     by: log.Audited,
     is_synthetic: bool = False,
     progress: Progress | None = None,
 ) -> Release:
     """Publish files that were made in a staging folder, which becomes the release itself.
 
-    As ``publish_release``, without copying: for files that nobody else can reach or change.
+    As ``publish_release`` into a local folder, without copying: for files that nobody else can
+    reach or change.
     """
     release = _new_release(dataset, version, is_synthetic=is_synthetic)
-    files = read_folder(stage, card_from(dataset.card))
-    rows = _rows(files, _each(_digest, files), progress)
-    return _finish(release, rows, stage, by=by)
+    files = read_folder(folder, card_from(dataset.card))
+    draft = staging.StagedRelease(folder, conf.files_dir(), release.storage_prefix)
+    rows = _rows(files, _each(_digest, files, draft), progress)
+    return _finish(release, rows, draft, by=by)
 
 
 def _new_release(dataset: Dataset, version: str, *, is_synthetic: bool) -> Release:
@@ -132,23 +135,25 @@ def _row(found: FoundFile, facts: Digests) -> File:
 
 
 def _each(
-    read: Callable[[FoundFile], Digests], files: Sequence[FoundFile]
+    read: Callable[[FoundFile], Digests], files: Sequence[FoundFile], draft: Draft
 ) -> Generator[Digests, None, None]:
-    """Read with a thread for each core, or without: small files are over before one could help."""
-    if sum(found.size for found in files) < _WORTH_A_THREAD * len(files):
+    """Read with as many threads as help, or without any."""
+    threads = draft.threads(sum(found.size for found in files) / max(len(files), 1))
+    if threads == 1:
         yield from map(read, files)
         return
-    with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as threads:
+    with ThreadPoolExecutor(threads) as pool:
         try:
-            yield from threads.map(read, files)
+            yield from pool.map(read, files)
         finally:
-            threads.shutdown(cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
 
 
 def _digest(found: FoundFile) -> Digests:
     with _open_plain(found.source) as source:
         reader = DigestingReader(source)
-        while reader.read():
+        # No more than it takes: a buffer of BLOCK for each small file would cost more than hashing.
+        while reader.read(min(found.size + 1, BLOCK)):
             pass
     return reader.digests
 
@@ -159,17 +164,17 @@ def _open_plain(path: Path) -> BinaryIO:
     return cast("BinaryIO", os.fdopen(descriptor, "rb", buffering=0))
 
 
-def _finish(release: Release, rows: Sequence[File], stage: Path, *, by: log.Audited) -> Release:
+def _finish(release: Release, rows: Sequence[File], draft: Draft, *, by: log.Audited) -> Release:
     """Rows, entry, files and the manifest beside them come into force together."""
     text = manifest((row.path, row.sha256) for row in rows).encode()
     release.manifest_sha256 = hashlib.sha256(text).hexdigest()
-    staging.write(stage, MANIFEST, io.BytesIO(text))
-    staging.settle()
+    draft.write(MANIFEST, io.BytesIO(text))
+    draft.settle()
     with transaction.atomic():
         Dataset.objects.select_for_update().get(pk=release.dataset_id)
         _refuse_again(release)
         _insert(release, rows, by=by)
-        staging.place(stage, conf.files_dir(), release.storage_prefix)
+        draft.place()
     return release
 
 

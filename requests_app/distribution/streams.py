@@ -1,70 +1,46 @@
 """Turning stored files into bytes for a client, in bounded memory.
 
-One file is a `FileSlice`, which a server can hand to the kernel (sendfile). An archive is a run
-of segments, sent in blocks of `BLOCK` bytes.
+One local file is a `FileSlice`, which a server can hand to the kernel (sendfile). An archive is a
+run of segments, sent in blocks.
 """
 
-import os
-from collections.abc import Iterable, Iterator
-from typing import BinaryIO, Final
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from typing import Final
 
 from requests_app.distribution.archive import Segment, Slice
-from requests_app.distribution.storage.base import Storage, StorageError
+from requests_app.distribution.read_ahead import ahead
+from requests_app.distribution.storage.base import Source, Storage
+from requests_app.distribution.storage.local import FileSlice
+
+__all__ = ["BLOCK", "FileSlice", "open_slice", "stream"]
 
 BLOCK: Final = 256 * 1024
-"""Bytes of a block: the most of an archive that one download holds in memory, give or take one."""
+"""Bytes of a block: of local files one download holds no more in memory, give or take one."""
 
 
-class FileSlice:
-    """The bytes `[start, stop)` of an open file, as a readable that knows its descriptor.
+def open_slice(storage: Storage, part: Slice) -> FileSlice | Iterator[bytes]:
+    """One slice in the form that a server sends best: a FileSlice where there is a local file.
 
-    The descriptor stands at `start`: a WSGI server that finds `fileno` sends from there, for as
-    many bytes as Content-Length says; any other reads and gets no byte beyond `stop`.
+    Raises StorageError when the file is gone or has not its recorded size.
     """
-
-    def __init__(self, stored: BinaryIO, start: int, stop: int) -> None:
-        stored.seek(start)
-        self._stored = stored
-        self._left = stop - start
-
-    def fileno(self) -> int:
-        """Descriptor of the file, positioned at the next byte."""
-        return self._stored.fileno()
-
-    def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes of what is left, empty at the end."""
-        wanted = self._left if size < 0 else min(size, self._left)
-        block = self._stored.read(wanted)
-        if len(block) == 0 < wanted:
-            raise StorageError("A stored file is shorter than its record says.")
-        self._left -= len(block)
-        return block
-
-    def close(self) -> None:
-        """Close the file."""
-        self._stored.close()
-
-
-def open_slice(storage: Storage, part: Slice) -> FileSlice:
-    """Open one slice. Raises StorageError when the file is gone or has not its recorded size."""
-    stored = storage.open(part.key)
-    found = os.fstat(stored.fileno()).st_size
-    if found == part.size:
-        return FileSlice(stored, part.start, part.stop)
-    stored.close()
-    raise StorageError(f"{part.key!r} has {found} bytes where its record says {part.size}.")
+    source = _open(storage, part)
+    return source if isinstance(source, FileSlice) else _blocks(source)
 
 
 def stream(storage: Storage, segments: Iterable[Segment]) -> Iterator[bytes]:
-    """The bytes of `segments` in blocks of about `BLOCK` bytes; many small ones share a block.
+    """The bytes of `segments` in order; many small ones share a block of about `BLOCK` bytes.
 
-    Raises StorageError in the middle when a file is not what its record says: a broken connection
-    tells a client the truth, while other bytes under the promised length would not.
+    A local file is read when its turn comes. From an object store up to `WINDOW` bytes are fetched
+    ahead, in ranges of at most `PIECE` bytes side by side. Raises StorageError in the middle when a
+    file is not what its record says: a broken connection tells a client the truth, while other
+    bytes under the promised length would not.
     """
+    blocks = _one_by_one(storage, segments) if storage.in_flight == 1 else ahead(storage, segments)
     waiting: list[bytes] = []
     held = 0
-    for segment in segments:
-        for block in (segment,) if isinstance(segment, bytes) else _blocks(storage, segment):
+    with closing(blocks):
+        for block in blocks:
             waiting.append(block)
             held += len(block)
             if held >= BLOCK:
@@ -74,10 +50,19 @@ def stream(storage: Storage, segments: Iterable[Segment]) -> Iterator[bytes]:
         yield b"".join(waiting)
 
 
-def _blocks(storage: Storage, part: Slice) -> Iterator[bytes]:
-    source = open_slice(storage, part)
-    try:
+def _one_by_one(storage: Storage, segments: Iterable[Segment]) -> Generator[bytes, None, None]:
+    for segment in segments:
+        if isinstance(segment, bytes):
+            yield segment
+        else:
+            yield from _blocks(_open(storage, segment))
+
+
+def _open(storage: Storage, part: Slice) -> Source:
+    return storage.open(part.key, part.start, part.stop, size=part.size, sha256=part.sha256)
+
+
+def _blocks(source: Source) -> Generator[bytes, None, None]:
+    with source:
         while block := source.read(BLOCK):
             yield block
-    finally:
-        source.close()

@@ -23,7 +23,8 @@ class ApplicantRequest(HttpRequest):
 
 
 Page = Callable[[ApplicantRequest], HttpResponse]
-RequestPage = Callable[[ApplicantRequest, AccessRequest], HttpResponse]
+RequestPage = Callable[..., HttpResponse]
+"""Takes the HTTP request, the access request, and by name what else its address names."""
 
 
 def applicant_page(*methods: str) -> Callable[[Page], Callable[..., HttpResponse]]:
@@ -56,13 +57,13 @@ def own_request_page(*methods: str) -> Callable[[RequestPage], Callable[..., Htt
         @never_cache
         @login_required
         @wraps(view)
-        def enter(request: HttpRequest, pk: UUID) -> HttpResponse:
+        def enter(request: HttpRequest, pk: UUID, **named: int) -> HttpResponse:
             guest = cast("ApplicantRequest", request)
             _require_verified(guest.user)
             access_request = own_or_404(guest.user, pk)
             if request.method not in methods:
                 return HttpResponseNotAllowed(methods)
-            return view(guest, access_request)
+            return view(guest, access_request, **named)
 
         return enter
 

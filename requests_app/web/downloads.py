@@ -32,7 +32,7 @@ from requests_app.distribution.storage.base import StorageError
 from requests_app.errors import NotFound
 from requests_app.web.download_page import page_context, urls_file
 from requests_app.web.refusals import refuse_link, say
-from requests_app.web.serving import PRIVATE, Representation, private, serve
+from requests_app.web.serving import PRIVATE, Content, Representation, private, serve
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ def _release(link: DownloadLink, now: datetime, version: str | None) -> Release:
     return release
 
 
-def _read_file(row: File, start: int, stop: int) -> streams.FileSlice:
+def _read_file(row: File, start: int, stop: int) -> Content:
     return streams.open_slice(storage(), whole_file(row, start, stop))
 
 

@@ -104,6 +104,31 @@ def test_publish_release_ends_with_2_for_an_unknown_dataset(tmp_path):
     assert "There is no dataset “terns”" in text
 
 
+@pytest.mark.django_db
+def test_verify_release_names_what_differs_and_ends_with_1(card, tmp_path, var):
+    run("load_dataset", card)
+    folder = str(release_folder(tmp_path / "release"))
+    run("publish_release", folder, "--dataset", "gulls", "--version", "1.0")
+    text = run("verify_release", "gulls", "1.0")
+    assert text.startswith("Release 1.0 of gulls is as published: 5 files, ")
+    (var / "files/gulls/1.0/README.txt").unlink()
+    out = io.StringIO()
+    with pytest.raises(CommandError) as caught:
+        call_command("verify_release", "gulls", "1.0", stdout=out)
+    assert caught.value.returncode == 1
+    assert "  README.txt is missing\n" in out.getvalue()
+    out = io.StringIO()
+    with pytest.raises(CommandError):
+        call_command("verify_release", "gulls", "1.0", "--json", stdout=out)
+    (difference,) = json.loads(out.getvalue())["differences"]
+    assert (difference["path"], difference["kind"]) == ("README.txt", "missing")
+
+
+@pytest.mark.django_db
+def test_verify_release_ends_with_2_for_a_release_that_is_not_there():
+    assert failure("verify_release", "gulls", "9.9") == (2, "There is no release 9.9 of “gulls”.")
+
+
 @pytest.mark.parametrize(
     ("command", "arguments", "sentence"),
     [

@@ -12,11 +12,48 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
+
+from requests_app.datasets.digests import DigestingReader, Digests
+from requests_app.distribution.storage.base import Draft
 
 STAGING: Final = ".staging"
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_MOST_THREADS: Final = 8
+_WORTH_A_THREAD: Final = 128 * 1024
+
+
+class StagedRelease:
+    """A Draft in a staged folder, which becomes the release in one rename."""
+
+    def __init__(self, folder: Path, root: Path, prefix: str) -> None:
+        self._folder, self._root, self._prefix = folder, root, prefix
+
+    def threads(self, size: float) -> int:
+        """One for each core, or none beside: small files are over before one could help."""
+        return min(_MOST_THREADS, os.cpu_count() or 1) if size >= _WORTH_A_THREAD else 1
+
+    def write(self, path: str, source: BinaryIO) -> Digests:
+        """Copy into the folder, digesting what passes."""
+        reader = DigestingReader(source)
+        write(self._folder, path, cast("BinaryIO", reader))
+        return reader.digests
+
+    def settle(self) -> None:
+        """Have the disk hold it."""
+        settle()
+
+    def place(self) -> None:
+        """Rename the folder to where the release lies."""
+        place(self._folder, self._root, self._prefix)
+
+
+@contextmanager
+def drafted(root: Path, prefix: str) -> Iterator[Draft]:
+    """A Draft in a staged folder of its own."""
+    with staged(root) as folder:
+        yield StagedRelease(folder, root, prefix)
 
 
 @contextmanager

@@ -30,6 +30,12 @@ class Command(PortalCommand):
             "--synthetic", action="store_true", help="demo data: every page will say so"
         )
 
+        parser.add_argument(
+            "--replace",
+            action="store_true",
+            help="object store only: replace what an attempt that never ended left there",
+        )
+
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         slug = options["dataset"]
         found = Dataset.objects.filter(slug=slug).first()
@@ -44,6 +50,7 @@ class Command(PortalCommand):
                 version=options["version"],
                 folder=options["folder"],
                 is_synthetic=options["synthetic"],
+                replace=options["replace"],
                 by=log.OPERATOR,
                 progress=progress,
             )
