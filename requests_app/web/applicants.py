@@ -12,7 +12,6 @@ from django.views.decorators.cache import never_cache
 from requests_app.errors import Refused
 from requests_app.identity.applicants import verified_email
 from requests_app.identity.models import User
-from requests_app.requests.models import AccessRequest
 from requests_app.requests.visibility import own_or_404
 
 
