@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 import rfc8785
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from requests_app.audit.canonical import canonical, leaf
@@ -15,6 +15,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_it_is_the_form_of_the_reference_implementation(value):
     try:

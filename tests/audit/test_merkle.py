@@ -4,7 +4,7 @@ import hashlib
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from requests_app.audit import merkle, outsider
@@ -86,6 +86,7 @@ def test_known_proofs_of_the_reference_tree():
     ]
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_it_agrees_with_the_recursive_definition(data):
     leaves = data.draw(st.lists(st.binary(max_size=4), min_size=1, max_size=70))
@@ -112,6 +113,7 @@ def test_it_keeps_each_node_of_every_eighth_height_once():
     assert all(found == mth(leaves[i << h : (i + 1) << h]) for h, i, found in kept)
 
 
+@settings(deadline=None)
 @given(st.integers(2, 40), st.data())
 def test_a_malformed_inclusion_proof_is_rejected(size, data):
     leaves = some(size)
@@ -136,6 +138,7 @@ def test_a_malformed_inclusion_proof_is_rejected(size, data):
             check_inclusion(*arguments)
 
 
+@settings(deadline=None)
 @given(st.integers(2, 40), st.data())
 def test_a_malformed_consistency_proof_is_rejected(second, data):
     leaves = some(second)
@@ -171,6 +174,7 @@ def test_proofs_of_what_is_not_there_are_not_made():
             merkle.consistency(first, second, subtree)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**40), st.binary(min_size=32, max_size=32))
 def test_a_signed_checkpoint_opens_with_its_key_alone(size, root):
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
