@@ -70,7 +70,6 @@ try:
     LOG_KEY_FILE = env.str("LOG_KEY_FILE", str(VAR_DIR / "keys/log.pem") if EMBEDDED else "")
     LOG_ORIGIN = env.str("LOG_ORIGIN", f"{urlsplit(BASE_URL).netloc}/log")
     LOG_SECONDS = env.float("LOG_SECONDS", 2.0)
-    LOG_WITNESS_URLS: list[str] = env.list("LOG_WITNESS_URLS", [])
     VERIFY_MAX_BYTES = env.int("VERIFY_MAX_BYTES", 10 * 1024 * 1024)
 except ValueError as error:  # EnvError is one, and so is a file that cannot be read
     stop(f"A setting has a wrong value: {error}")

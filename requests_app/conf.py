@@ -155,8 +155,3 @@ def own_log_key_file() -> Path:
 def log_key_file() -> Path:
     """File of the key that signs checkpoints. Read by the worker, never by the web."""
     return Path(settings.LOG_KEY_FILE)
-
-
-def log_witness_urls() -> list[str]:
-    """Where checkpoints are posted besides (C2SP tlog-witness, add-checkpoint)."""
-    return list(settings.LOG_WITNESS_URLS)

@@ -167,7 +167,7 @@ def open_note(note: str, key: Key) -> Checkpoint:
         except binascii.Error as error:
             raise Wrong("A signature line of the checkpoint is damaged.") from error
         if name != key.name or content[:4] != key.id:
-            continue  # signed by somebody else besides, such as a witness
+            continue  # signed by somebody else besides
         try:
             Ed25519PublicKey.from_public_bytes(key.public).verify(content[4:], text.encode())
         except InvalidSignature as error:
