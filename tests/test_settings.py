@@ -20,6 +20,7 @@ PRODUCTION = {
     "CMED_BASE_URL": "https://portal.example",
     "CMED_EMAIL_HOST": "mail.example",
     "CMED_SEAL_KEY_FILE": "/run/secrets/seal_key",
+    "CMED_LOG_KEY_FILE": "/run/secrets/log_key",
 }
 
 

@@ -14,7 +14,8 @@ import django
 from django.core.management import call_command
 from django.db import connection, transaction
 
-ENTRIES, KILLS = 600, 50
+WAITING, KILLS = 600, 50
+"""So many entries wait at each start that no sealer can be done before it is killed."""
 
 
 def main() -> None:
@@ -26,15 +27,17 @@ def main() -> None:
         sequencing,
         verifying,
     )
-    from requests_app.audit.models import Leaf  # noqa: PLC0415 - same
+    from requests_app.audit.models import Entry, Leaf, Unsequenced  # noqa: PLC0415 - same
 
     call_command("migrate", verbosity=0)
-    with transaction.atomic():
-        for _ in range(ENTRIES):
-            log.record(kinds.SIGNED_IN, by=log.SYSTEM, on=log.Named("user:7"), method="password")
-    sequencing.BATCH = 2
+    whole, sequencing.BATCH = sequencing.BATCH, 2
     killed, chance = 0, random.Random(7)
     for _ in range(KILLS):
+        with transaction.atomic():
+            for _ in range(WAITING - Unsequenced.objects.count()):
+                log.record(
+                    kinds.SIGNED_IN, by=log.SYSTEM, on=log.Named("user:7"), method="password"
+                )
         connection.close()
         if not (child := os.fork()):
             checkpoints.seal()
@@ -42,13 +45,20 @@ def main() -> None:
         time.sleep(chance.uniform(0.01, 0.12))
         os.kill(child, signal.SIGKILL)
         killed += os.WIFSIGNALED(os.waitpid(child, 0)[1])
-    halfway = Leaf.objects.count()
+    halfway, sequencing.BATCH = Leaf.objects.count(), whole
     checkpoints.seal()
     places = list(Leaf.objects.order_by("place").values_list("place", flat=True))
-    entries = Leaf.objects.values("entry").distinct().count()
+    placed = Leaf.objects.values("entry").distinct().count()
     found = verifying.verify(progress=lambda done, total: None)
-    told = {"killed": killed, "halfway": halfway, "entries": entries, "size": found.size}
-    sys.stdout.write(json.dumps({**told, "gapless": places == list(range(len(places)))}))
+    told = {
+        "killed": killed,
+        "halfway": halfway,
+        "gapless": places == list(range(len(places))),
+        "entries": Entry.objects.count(),
+        "placed": placed,
+        "size": found.size,
+    }
+    sys.stdout.write(json.dumps(told))
 
 
 if __name__ == "__main__":

@@ -474,9 +474,9 @@ class TestRefusals:
 
 
 class TestCost:
-    def test_a_file_takes_four_queries(self, client, token, django_assert_num_queries):
-        """Link, file, entry, its personal values; two more open and end the transaction."""
-        with django_assert_num_queries(6):
+    def test_a_file_takes_five_queries(self, client, token, django_assert_num_queries):
+        """Link, file, entry, its values, its wait for a place; two more open and end the deed."""
+        with django_assert_num_queries(7):
             client.get(file_url(token))
 
     @pytest.mark.parametrize("clips", [1, 3])
@@ -487,7 +487,7 @@ class TestCost:
         release = make_release(grant.dataset, files=files)
         url = zip_url(make_link(grant)[1], release)
         client.head(url)
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(7):
             client.get(url)
 
     @pytest.mark.parametrize("releases", [1, 3])
