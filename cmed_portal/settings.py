@@ -69,6 +69,8 @@ try:
     TIMESTAMP_URL = env.str("TIMESTAMP_URL", "")
     LOG_KEY_FILE = env.str("LOG_KEY_FILE", str(VAR_DIR / "keys/log.pem") if EMBEDDED else "")
     LOG_ORIGIN = env.str("LOG_ORIGIN", f"{urlsplit(BASE_URL).netloc}/log")
+    if LOG_ORIGIN.split() != [LOG_ORIGIN] or "+" in LOG_ORIGIN:
+        stop("CMED_LOG_ORIGIN must be a name without blanks and plus signs.")
     LOG_SECONDS = env.float("LOG_SECONDS", 2.0)
     VERIFY_MAX_BYTES = env.int("VERIFY_MAX_BYTES", 10 * 1024 * 1024)
 except ValueError as error:  # EnvError is one, and so is a file that cannot be read

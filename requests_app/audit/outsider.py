@@ -7,8 +7,8 @@
 
 Needs Python 3.11 or newer and the package `cryptography`; this one file is all there is of it. VKEY
 is the line that the portal shows at /log/key: keep it, with a checkpoint, from the first day on.
-Exit codes: 0 all holds, 1 something does not, 2 wrong use. Hashes and proofs: RFC 9162 section 2.1;
-checkpoints: C2SP tlog-checkpoint and signed-note.
+Exit codes: 0 all holds, 1 something does not, 2 it could not be checked. Hashes and proofs: RFC
+9162 section 2.1; checkpoints: C2SP tlog-checkpoint and signed-note.
 """
 
 import argparse
@@ -194,7 +194,8 @@ def check_receipt(receipt: dict, key: Key) -> Checkpoint:  # type: ignore[type-a
     """Returns the checkpoint that a receipt's entry is proved by. Raises Wrong."""
     try:
         proof = [base64.b64decode(each, validate=True) for each in receipt["proof"]]
-        leaf, index, note = receipt["leaf"].encode(), int(receipt["index"]), receipt["checkpoint"]
+        leaf, index = receipt["leaf"].encode(), int(receipt["index"])
+        note = str(receipt["checkpoint"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Wrong("This is not a receipt.") from error
     checkpoint = open_note(note, key)
@@ -248,7 +249,10 @@ def _compare(asked: argparse.Namespace, key: Key) -> None:
     if latest.size > kept.size:
         query = f"/log/proof/consistency?first={kept.size}&second={latest.size}"
         told = asked.proof.read_text() if asked.proof else _fetch(f"{asked.url}{query}")
-        proof = [base64.b64decode(each, validate=True) for each in json.loads(told)["proof"]]
+        try:
+            proof = [base64.b64decode(each, validate=True) for each in json.loads(told)["proof"]]
+        except (KeyError, TypeError) as error:
+            raise ValueError("this is not a proof, JSON with the name proof.") from error
     check_growth(kept, latest, proof)
     sys.stdout.write(f"The log of size {latest.size:,} holds all {kept.size:,} entries you knew.\n")
 

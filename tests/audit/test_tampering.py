@@ -268,6 +268,18 @@ def test_a_log_cut_back_and_signed_again_is_found_from_a_kept_checkpoint(whole, 
     assert "does not go on from" in told
 
 
+def test_what_is_no_proof_could_not_be_checked(whole, script, tmp_path, capsys):
+    fill(1)
+    grown = checkpoints.seal()
+    script(grown.note, tree.consistency(first=9, second=10))
+    (tmp_path / "proof.json").write_text('{"error": "busy"}')
+    arguments = ["--key", grown.vkey]
+    for name, file in (("kept", "kept.txt"), ("latest", "latest.txt"), ("proof", "proof.json")):
+        arguments += [f"--{name}", str(tmp_path / file)]
+    assert outsider.main(arguments) == 2
+    assert "not a proof" in capsys.readouterr().err
+
+
 def test_a_log_signed_by_another_key_is_found_by_the_kept_key(whole, script):
     code, told = script(rewrite(Ed25519PrivateKey.generate(), 8))
     assert code == 1
@@ -290,6 +302,7 @@ def test_a_receipt_holds_and_a_changed_one_does_not(whole, tmp_path, capsys):
         ({"proof": told["proof"][1:]}, 1),
         ({"checkpoint": receipt.checkpoint.replace("\n9\n", "\n8\n")}, 1),
         ({"checkpoint": "x"}, 1),
+        ({"checkpoint": None}, 1),
         ({"proof": None}, 1),
     ):
         file.write_text(json.dumps({**told, **change}))
@@ -309,3 +322,5 @@ def test_the_command_says_what_holds_and_what_does_not(whole, tmp_path, capsys):
     with pytest.raises(CommandError, match=r"place 1 .* was changed") as stopped:
         call_command("audit_verify")
     assert stopped.value.returncode == 1
+    with pytest.raises(CommandError, match="not a public key of a log"):
+        call_command("audit_verify", "--key", "x")

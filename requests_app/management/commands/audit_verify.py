@@ -1,5 +1,6 @@
 """`manage.py audit_verify`: recompute the audit log and hold it to every checkpoint."""
 
+import argparse
 from dataclasses import asdict
 from typing import Any
 
@@ -21,7 +22,9 @@ class Command(PortalCommand):
             type=existing_file,
             help="only what follows this checkpoint, which you kept and trust",
         )
-        parser.add_argument("--key", help="the log's public key as you kept it (/log/key)")
+        parser.add_argument(
+            "--key", type=log_key, help="the log's public key as you kept it (/log/key)"
+        )
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         trusted = options["trusted"] and options["trusted"].read_text(encoding="utf-8")
@@ -37,3 +40,11 @@ class Command(PortalCommand):
             f"The log holds: {result['entries']:,} entries recomputed, "
             f"{result['checkpoints']:,} checkpoints checked, {result['waiting']:,} entries wait."
         )
+
+
+def log_key(text: str) -> str:
+    """Argument type: a public key of a log (vkey)."""
+    try:
+        return str(outsider.parse_key(text))
+    except outsider.Wrong as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
