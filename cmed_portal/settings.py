@@ -42,6 +42,7 @@ try:
     S3_PRESIGNED_SECONDS = env.int("S3_PRESIGNED_SECONDS", 300)
     if not 1 <= S3_PRESIGNED_SECONDS <= 300:
         stop("CMED_S3_PRESIGNED_SECONDS must be 1 to 300: a revoked download must end soon.")
+    ACCEL_PREFIX = env.str("ACCEL_PREFIX", "")
     TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
     EMAIL_HOST = env.str("EMAIL_HOST", "")
     EMAIL_PORT = env.int("EMAIL_PORT", 587)
@@ -54,6 +55,7 @@ try:
     LINKS_PER_DAY = env.int("LINKS_PER_DAY", 5)
     REAUTHENTICATION_SECONDS = env.int("REAUTHENTICATION_SECONDS", 300)
     ETHICS_DOCUMENT_MAX_BYTES = env.int("ETHICS_DOCUMENT_MAX_BYTES", 10 * 1024 * 1024)
+    INVITATION_DAYS = env.int("INVITATION_DAYS", 30)
     MESSAGE_LEASE_SECONDS = env.int("MESSAGE_LEASE_SECONDS", 60)
     SWEEP_SECONDS = env.float("SWEEP_SECONDS", 60.0)
     RETAIN_NETWORK_DAYS = env.int("RETAIN_NETWORK_DAYS", 365)
@@ -66,7 +68,13 @@ try:
     # A path, not the key itself: only the worker opens it.
     SEAL_KEY_FILE = env.str("SEAL_KEY_FILE", str(VAR_DIR / "keys/seal.pem") if EMBEDDED else "")
     SEAL_KEY_PASSPHRASE = env.str("SEAL_KEY_PASSPHRASE", "")
+    SIGNER_ROOTS_FILE = env.str("SIGNER_ROOTS_FILE", "")
+    SEAL_PKCS11_MODULE = env.str("SEAL_PKCS11_MODULE", "")
+    SEAL_PKCS11_TOKEN = env.str("SEAL_PKCS11_TOKEN", "")
+    SEAL_PKCS11_KEY = env.str("SEAL_PKCS11_KEY", "")
+    SEAL_PKCS11_PIN = env.str("SEAL_PKCS11_PIN", "")
     TIMESTAMP_URL = env.str("TIMESTAMP_URL", "")
+    TIMESTAMP_ROOTS_FILE = env.str("TIMESTAMP_ROOTS_FILE", "")
     LOG_KEY_FILE = env.str("LOG_KEY_FILE", str(VAR_DIR / "keys/log.pem") if EMBEDDED else "")
     LOG_ORIGIN = env.str("LOG_ORIGIN", f"{urlsplit(BASE_URL).netloc}/log")
     if LOG_ORIGIN.split() != [LOG_ORIGIN] or "+" in LOG_ORIGIN:
@@ -226,7 +234,11 @@ ACCOUNT_FORMS = {
 }
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = REAUTHENTICATION_SECONDS
-ACCOUNT_RATE_LIMITS = {"verify_agreement": "20/m/ip"}  # added to django-allauth's own
+ACCOUNT_RATE_LIMITS = {  # added to django-allauth's own
+    "verify_agreement": "20/m/ip",
+    "own_certificate": "10/m/user",
+    "sign_by_invitation": "20/m/ip",
+}
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 

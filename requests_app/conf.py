@@ -77,6 +77,11 @@ def s3() -> S3:
     )
 
 
+def accel_prefix() -> str:
+    """Where nginx serves the file store (`X-Accel-Redirect`); empty when the portal does."""
+    return str(settings.ACCEL_PREFIX)
+
+
 def grant_term() -> timedelta:
     return timedelta(days=settings.GRANT_DAYS)
 
@@ -96,6 +101,11 @@ def reauthentication_age() -> timedelta:
 
 def ethics_document_max_bytes() -> int:
     return int(settings.ETHICS_DOCUMENT_MAX_BYTES)
+
+
+def invitation_term() -> timedelta:
+    """How long somebody who is asked to sign an agreement has for it."""
+    return timedelta(days=settings.INVITATION_DAYS)
 
 
 def message_lease() -> timedelta:
@@ -132,9 +142,38 @@ def seal_key_passphrase() -> str:
     return str(settings.SEAL_KEY_PASSPHRASE)
 
 
+def signer_roots_file() -> str:
+    """File (PEM) of the roots that applicants' own certificates are checked against; or empty."""
+    return str(settings.SIGNER_ROOTS_FILE)
+
+
+def seal_pkcs11_module() -> str:
+    """The library (PKCS#11) of the token that holds the seal's key; empty without a token."""
+    return str(settings.SEAL_PKCS11_MODULE)
+
+
+def seal_pkcs11_token() -> str:
+    """The token's label."""
+    return str(settings.SEAL_PKCS11_TOKEN)
+
+
+def seal_pkcs11_key() -> str:
+    """The label of the private key in the token."""
+    return str(settings.SEAL_PKCS11_KEY)
+
+
+def seal_pkcs11_pin() -> str:
+    return str(settings.SEAL_PKCS11_PIN)
+
+
 def timestamp_url() -> str:
     """The time-stamp authority (RFC 3161) that seals are dated by; empty for none."""
     return str(settings.TIMESTAMP_URL)
+
+
+def timestamp_roots_file() -> Path | None:
+    """Roots (PEM) that the authority's certificate must lead to; None when it is not checked."""
+    return Path(settings.TIMESTAMP_ROOTS_FILE) if settings.TIMESTAMP_ROOTS_FILE else None
 
 
 def verify_max_bytes() -> int:

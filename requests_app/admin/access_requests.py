@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.timesince import timesince
 
-from requests_app.admin import closing, deciding, request_files, request_page
+from requests_app.admin import closing, deciding, leaving, request_files, request_page
 from requests_app.admin.base import PortalAdmin
 from requests_app.admin.filters import (
     STANDINGS,
@@ -59,6 +59,7 @@ class AccessRequestAdmin(PortalAdmin):
             ("return", "return/", deciding.decide, {"verb": "return"}),
             ("reject", "reject/", deciding.decide, {"verb": "reject"}),
             ("revoke", "grants/<uuid:grant_id>/revoke/", deciding.revoke, {}),
+            ("leave", "members/<uuid:signatory_id>/remove/", leaving.remove, {}),
             ("close", "links/<uuid:link_id>/revoke/", closing.close, {}),
             ("agreement", "agreements/<uuid:agreement_id>.pdf", request_files.agreement, {}),
             ("ethics", "ethics/<int:document_id>.pdf", request_files.ethics, {}),

@@ -14,6 +14,7 @@ from requests_app.admin.base import PortalAdmin
 from requests_app.admin.roles import WITH_SUPERUSER, datasets, person
 from requests_app.admin.site import site
 from requests_app.agreements.models import Agreement, AgreementText, without_content
+from requests_app.agreements.outstanding import complete
 from requests_app.requests.visibility import for_review
 
 
@@ -53,7 +54,7 @@ class AgreementTextAdmin(PortalAdmin):
 
 @admin.register(Agreement, site=site)
 class AgreementAdmin(PortalAdmin):
-    """Signed agreements of the requests the person may review."""
+    """Agreements that all have signed, of the requests the person may review."""
 
     list_display = ("number", "signer_name", "institution", "dataset", "signed_at", "has_pdf")
     list_filter = (("text__dataset", admin.RelatedOnlyFieldListFilter),)
@@ -66,7 +67,8 @@ class AgreementAdmin(PortalAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agreement]:
         seen = for_review(person(request)).order_by().values("pk")
-        return Agreement.objects.filter(access_request__in=seen).prefetch_related(without_content())
+        signed = complete(Agreement.objects.filter(access_request__in=seen))
+        return signed.prefetch_related(without_content())
 
     @admin.display(description="Signed by")
     def signer_name(self, agreement: Agreement) -> str:

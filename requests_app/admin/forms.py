@@ -27,6 +27,14 @@ class CloseForm(RevokeForm):
         self.fields["reason"].help_text = "The holder reads this on the page of the request."
 
 
+class RemoveForm(RevokeForm):
+    """The reason for removing one member from a grant."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = "The member, the holder and the maintainers read this."
+
+
 class DecisionForm(forms.Form):
     """A decision's reason and note, and the agreement that was on the page."""
 

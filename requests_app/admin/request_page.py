@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from requests_app.admin.filters import STANDINGS
 from requests_app.admin.roles import person, roles
+from requests_app.admin.signers import signers
 from requests_app.admin.site import site
 from requests_app.admin.timeline import timeline
 from requests_app.admin.tones import GRANT_TONES, STANDING_TONES, STATE_TONES
@@ -44,6 +45,7 @@ def page(request: HttpRequest, object_id: UUID) -> HttpResponse:
         "verdict_now": verdict_badge(found.verdict_now),
         "people": [(row, verdict_badge(row.verdict)) for row in found.people],
         "doubtful": sum(row.verdict.standing is not Standing.INSTITUTION for row in found.people),
+        "signers": signers(access_request, found.agreement, may_remove=decides),
         "grants": [_grant(grant) for grant in found.grants],
         "others": [(other, STATE_TONES[other.state]) for other in found.others],
         "events": timeline(access_request),

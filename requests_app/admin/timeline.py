@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django.db.models import Count, Max
 
+from requests_app.agreements.signatories import Signatory
 from requests_app.audit import kinds, reading
 from requests_app.audit.models import Entry
 from requests_app.identity.models import User
@@ -18,7 +19,15 @@ NEWEST: Final = 200
 TOLD: Final[dict[str, tuple[str, str]]] = {
     kinds.REQUEST_STARTED: ("Request started", ""),
     kinds.REQUEST_SAVED: ("Answers saved", ""),
-    kinds.AGREEMENT_SIGNED: ("Data Access Agreement signed, request submitted", "info"),
+    kinds.AGREEMENT_SIGNED: ("Data Access Agreement signed by the applicant", "info"),
+    kinds.SIGNATORY_INVITED: ("Somebody invited to sign", ""),
+    kinds.AGREEMENT_COSIGNED: ("Agreement signed by invitation", "info"),
+    kinds.SIGNATURE_REFUSED: ("Signature refused by somebody invited", "warn"),
+    kinds.SIGNATORY_REMOVED: ("Signer removed by the applicant", "warn"),
+    kinds.SIGNING_STOPPED: ("Collecting signatures stopped by the applicant", "warn"),
+    kinds.REQUEST_SUBMITTED: ("Everybody has signed, request submitted", "info"),
+    kinds.DOCUMENT_ISSUED: ("Document made for the applicant's own certificate", ""),
+    kinds.AGREEMENT_SIGNED_WITH_CERTIFICATE: ("Document signed with an own certificate", "info"),
     kinds.AGREEMENT_SIGNED_ANEW: ("New version of the agreement signed", "good"),
     kinds.AGREEMENT_DECLINED: ("Data Access Agreement declined by the applicant", "warn"),
     kinds.AGREEMENT_RENDERED: ("Agreement made into a PDF and sealed", ""),
@@ -29,9 +38,11 @@ TOLD: Final[dict[str, tuple[str, str]]] = {
     kinds.REQUEST_REJECTED: ("Rejected", "bad"),
     kinds.REQUEST_WITHDRAWN: ("Withdrawn by the applicant", "warn"),
     kinds.GRANT_CREATED: ("Grant created", "good"),
+    kinds.GRANT_MOVED: ("Grant put on the new version", "good"),
     kinds.GRANT_REVOKED: ("Grant revoked", "bad"),
     kinds.GRANT_SUSPENDED: ("Grant suspended until the new version is signed", "bad"),
     kinds.GRANT_GIVEN_UP: ("Grant ended with the withdrawal", "warn"),
+    kinds.MEMBER_REMOVED: ("Member removed from the grant", "warn"),
     kinds.LINK_ISSUED: ("Download link sent", ""),
     kinds.LINK_RENEWED: ("Fresh download link asked for and sent", ""),
     kinds.LINK_REVOKED: ("Download link revoked", "bad"),
@@ -75,11 +86,13 @@ def timeline(access_request: AccessRequest) -> list[Event]:
 
 
 def actor_names(entries: Iterable[Entry]) -> dict[str, str]:
-    """Returns what to call each actor of the entries: reference -> name. One query."""
+    """Returns what to call each actor of the entries: reference -> name. At most two queries."""
     refs = {entry.actor for entry in entries}
     ids = [ref.removeprefix("user:") for ref in refs if ref.startswith("user:")]
     people = User.objects.filter(pk__in=[pk for pk in ids if pk.isdigit()])
-    return NAMES | {person.audit_ref: str(person) for person in people}
+    invited = [ref.removeprefix("signatory:") for ref in refs if ref.startswith("signatory:")]
+    signers = Signatory.objects.filter(pk__in=invited) if invited else ()
+    return NAMES | {person.audit_ref: str(person) for person in (*people, *signers)}
 
 
 def merged(entry: Entry) -> dict[str, Any]:

@@ -10,16 +10,19 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
+from django.utils import timezone
 
 from requests_app import conf
-from requests_app.agreements import certificates, sealing_keys
-from requests_app.agreements.evidence import Evidence, SealNote
-from requests_app.agreements.models import Agreement, AgreementDocument
-from requests_app.agreements.pdf import AgreementDocumentInput, render_pdf
-from requests_app.agreements.seal import Role, Seal, level_now, seal_pdf
+from requests_app.agreements import certificates, unsealed
+from requests_app.agreements.inviting import addressed_to
+from requests_app.agreements.models import Agreement, AgreementDocument, FailedRendering
+from requests_app.agreements.outstanding import complete, is_complete
+from requests_app.agreements.own_signatures import OwnSignature
+from requests_app.agreements.parties import signed_by
+from requests_app.agreements.seal import Role, Seal, prepare, seal_pdf
 from requests_app.audit import kinds, log
 from requests_app.errors import Conflict, NotFound
-from requests_app.notifications import messages
+from requests_app.notifications import invitations, messages
 from requests_app.requests.maintainers import told_of_requests
 from requests_app.requests.states import State
 
@@ -30,8 +33,13 @@ _ENTRY = {Kind.SEALED: kinds.AGREEMENT_RENDERED, Kind.COUNTERSIGNED: kinds.AGREE
 
 
 def waiting() -> QuerySet[Agreement]:
-    """Returns the signed agreements that have no document yet, oldest first."""
-    return without(Kind.SEALED, Agreement.objects.order_by("signed_at"))
+    """Returns the agreements that all have signed and that have no document yet, oldest first.
+
+    Not those that failed and pause (`retrying`).
+    """
+    paused = FailedRendering.objects.filter(not_before__gt=timezone.now())
+    unmade = without(Kind.SEALED, complete(Agreement.objects.order_by("signed_at")))
+    return unmade.exclude(pk__in=paused.values("agreement"))
 
 
 def without(kind: Kind, agreements: QuerySet[Agreement]) -> QuerySet[Agreement]:
@@ -44,25 +52,24 @@ def render_document(*, agreement_id: UUID | str) -> AgreementDocument:
     """Makes the sealed document of a signed agreement and returns it; the one there is, if made.
 
     It is rendered from what the agreement keeps: the text version that was signed, the answers and
-    the evidence, whatever has changed since. Safe to run twice and by two workers at once: one of
-    them writes. Raises NotFound for an unknown agreement, Misconfigured when it cannot be sealed.
+    the evidence, whatever has changed since; one that its applicant signed with a certificate of
+    their own is sealed as it came back. Safe to run twice and by two workers at once: one of
+    them writes. Raises NotFound for an unknown agreement, Conflict for one that others have yet to
+    sign, Misconfigured when it cannot be sealed.
     Effects, in one transaction: the document, the certificate's row if it is new, an entry with
     the digest, and the messages to the applicant and to the maintainers.
     """
     agreement = _signed(agreement_id)
     if (made := _made(agreement, Kind.SEALED)) is not None:
         return made
+    if not is_complete(agreement):
+        raise Conflict(f"{agreement} is not signed by all who must sign it.")
     # Outside of the transaction: rendering takes a while, and SQLite has one writer at a time.
-    seal = Seal(sealing_keys.load(), level_now())
-    rendered = render_pdf(
-        AgreementDocumentInput(
-            text=agreement.text.body,
-            answers=agreement.values,
-            evidence=Evidence.from_json(agreement.evidence),
-            seal=_note(agreement, seal),
-        )
-    )
-    return _keep(agreement, Kind.SEALED, seal_pdf(rendered, seal, Role.SEAL), seal)
+    seal = prepare()
+    signed = OwnSignature.objects.filter(agreement=agreement).first()
+    content = bytes(signed.content) if signed else unsealed.render(agreement, seal)
+    sealed = seal_pdf(content, seal, Role.SEAL, certify=signed is None)
+    return _keep(agreement, Kind.SEALED, sealed, seal)
 
 
 def countersign_document(*, agreement_id: UUID | str) -> AgreementDocument:
@@ -79,7 +86,7 @@ def countersign_document(*, agreement_id: UUID | str) -> AgreementDocument:
     first = _made(agreement, Kind.SEALED)
     if first is None:
         raise Conflict(f"{agreement} has no sealed document yet, so it cannot be countersigned.")
-    seal = Seal(sealing_keys.load(), level_now())
+    seal = prepare()
     content = seal_pdf(bytes(first.content), seal, Role.COUNTERSIGNATURE)
     return _keep(agreement, Kind.COUNTERSIGNED, content, seal)
 
@@ -97,15 +104,6 @@ def _signed(agreement_id: UUID | str) -> Agreement:
 
 def _made(agreement: Agreement, kind: Kind) -> AgreementDocument | None:
     return AgreementDocument.objects.filter(agreement=agreement, kind=kind).first()
-
-
-def _note(agreement: Agreement, seal: Seal) -> SealNote:
-    return SealNote(
-        level=seal.level.value,
-        certificate_sha256=seal.key.sha256,
-        verify_url=f"{conf.base_url()}/verify/{agreement.number}",
-        certificates_url=f"{conf.base_url()}/verify/certificates.pem",
-    )
 
 
 @transaction.atomic
@@ -146,6 +144,7 @@ def _send_sealed(agreement: Agreement, pdf: messages.Attachment) -> None:
     trail = access_request.audit_ref
     # Signing submits; under an approved request, only a new version is ever signed.
     to_be_decided = access_request.state != State.APPROVED
+    others = signed_by(agreement)
     messages.agreement_signed(
         to=agreement.values["email"],
         full_name=agreement.values["applicant_name"],
@@ -155,7 +154,15 @@ def _send_sealed(agreement: Agreement, pdf: messages.Attachment) -> None:
         pdf=pdf,
         trail=trail,
         to_be_decided=to_be_decided,
+        together=bool(others),
     )
+    for signatory in others:
+        invitations.agreement_cosigned(
+            **addressed_to(signatory),
+            number=agreement.number,
+            pdf=pdf,
+            to_be_decided=to_be_decided,
+        )
     if not to_be_decided:
         return
     review = reverse("admin:requests_app_accessrequest_change", args=[access_request.pk])
@@ -181,3 +188,11 @@ def _send_countersigned(agreement: Agreement, pdf: messages.Attachment) -> None:
         pdf=pdf,
         trail=agreement.audit_trail,
     )
+    for signatory in signed_by(agreement):
+        invitations.agreement_cosigned(
+            **addressed_to(signatory),
+            number=agreement.number,
+            pdf=pdf,
+            to_be_decided=False,
+            countersigned=True,
+        )

@@ -5,12 +5,14 @@ Transactions Act 1999 (Cth) s 10), so it stands on these facts and not on crypto
 stored with the signed agreement, printed on its certificate page and embedded in the document.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-FORMAT: Final = "agreement-evidence-1"
+FORMAT: Final = "agreement-evidence-2"
+SIMPLE_SIGNATURE: Final = "simple electronic signature"
+OWN_SIGNATURE: Final = "digital signature in this file, with a certificate of the signer's own"
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Evidence:
 
     Digests are SHA-256 in hexadecimal: of the text version, of the canonical answers (RFC 8785),
     and of both together as they were shown. `method` says how the applicant logged in again,
-    `paper` the page size of the document, A4 or Letter.
+    `paper` the page size of the document, A4 or Letter. `drawn_signature` is SVG path data
+    (`drawing`), empty for most; with `own_certificate` the applicant signs the document itself.
     """
 
     number: str
@@ -52,16 +55,21 @@ class Evidence:
     user_agent: str
     locale: str
     paper: str
+    drawn_signature: str = ""
+    own_certificate: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Returns the evidence as JSON types; `from_json` is its inverse. Seconds precision."""
         plain = {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
-        return {**plain, "whole_text_shown": True, "signature": "simple electronic signature"}
+        kind = OWN_SIGNATURE if self.own_certificate else SIMPLE_SIGNATURE
+        return {**plain, "whole_text_shown": True, "signature": kind}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Evidence":
         """Returns the evidence that `as_json` made `stored` from."""
-        values = {name: stored[name] for name in cls.__dataclass_fields__}
+        # The first format knew neither.
+        known = {"drawn_signature": "", "own_certificate": False, **stored}
+        values = {name: known[name] for name in cls.__dataclass_fields__}
         for name in ("email_verified_at", "reauthenticated_at", "signed_at"):
             values[name] = parse_instant(values[name]) if values[name] else None
         values["electronic_consent"] = _affirmed(values["electronic_consent"])
@@ -70,28 +78,95 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Cosigned:
+    """Everything recorded when an invited person signs. Instants are aware and in UTC.
+
+    `role` is member or institution; the code was mailed to the address, and typed to sign.
+    """
+
+    typed_name: str
+    role: str
+    position: str
+    email: str
+    invited_at: datetime
+    code_sent_at: datetime
+    method: str
+    shown_sha256: str
+    electronic_consent: Affirmed
+    affirmations: tuple[Affirmed, ...]
+    signed_at: datetime
+    ip_address: str
+    user_agent: str
+    locale: str
+    drawn_signature: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the evidence as JSON types; `from_json` is its inverse. Seconds precision."""
+        plain = {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
+        return {**plain, "whole_text_shown": True, "signature": SIMPLE_SIGNATURE}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Cosigned":
+        """Returns the evidence that `as_json` made `stored` from."""
+        values = {name: stored[name] for name in cls.__dataclass_fields__}
+        for name in ("invited_at", "code_sent_at", "signed_at"):
+            values[name] = parse_instant(values[name])
+        values["electronic_consent"] = _affirmed(values["electronic_consent"])
+        values["affirmations"] = tuple(_affirmed(entry) for entry in values["affirmations"])
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Party:
+    """A signatory besides the applicant, as the document tells of them.
+
+    `outcome` is signed or removed; `at` the instant of either; `evidence` is there for a signature.
+    """
+
+    name: str
+    role: str
+    email: str
+    position: str
+    outcome: str
+    at: datetime
+    evidence: Cosigned | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the party as JSON types."""
+        told = {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
+        return {**told, "evidence": self.evidence and self.evidence.as_json()}
+
+
+@dataclass(frozen=True)
 class SealNote:
     """What is known of the seal before it is set; printed, embedded, and covered by the seal.
 
-    `level` such as "B-B"; the digest is of the certificate (DER), in hexadecimal; the addresses
-    are where anybody verifies the document, and where the portal's certificates are published.
+    `level` such as "B-B"; `dated_by` says whose word its time is: the "portal", an "authority"
+    whose certificate is not checked, or a "trusted authority"; the digest is of the certificate
+    (DER), in hexadecimal; the addresses are where anybody verifies the document, and where the
+    portal's certificates are published.
     """
 
     level: str
     certificate_sha256: str
     verify_url: str
     certificates_url: str
+    dated_by: str = "portal"
 
 
-def embedded(evidence: Evidence, answers: Mapping[str, Any], seal: SealNote) -> dict[str, Any]:
+def embedded(
+    evidence: Evidence, answers: Mapping[str, Any], parties: Iterable[Party], seal: SealNote
+) -> dict[str, Any]:
     """Returns what `evidence.json` holds: docs/reference/agreement-evidence.schema.json.
 
-    Without `answers`, `format` and `seal` it is the evidence that the audit log's digest is of.
+    Without `answers`, `format`, `seal` and `signatories` it is the evidence that the audit log's
+    digest is of; the evidence of each signatory has a digest in the log as well.
     """
     return {
         **evidence.as_json(),
         "answers": dict(answers),
         "format": FORMAT,
+        "signatories": [party.as_json() for party in parties],
         "seal": {**asdict(seal), "kind": "PAdES signature by the portal"},
     }
 

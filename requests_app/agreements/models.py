@@ -1,6 +1,7 @@
 """Texts of the Data Access Agreement, signed agreements, and their rendered documents.
 
-Rows of this module are append-only: triggers refuse UPDATE and DELETE (`audit.guarded`).
+Rows of this module are append-only but for `FailedRendering`: triggers refuse UPDATE and DELETE
+(`audit.guarded`).
 """
 
 import uuid
@@ -139,6 +140,23 @@ class AgreementDocument(models.Model):
 
     def __str__(self) -> str:
         return f"{self.agreement}.pdf"
+
+
+class FailedRendering(models.Model):
+    """An agreement whose document could not be made: how often, why the last time, and the pause.
+
+    The one table of this module that changes. The row stays when the document is made after all.
+    """
+
+    agreement = models.OneToOneField(
+        Agreement, on_delete=models.PROTECT, related_name="failed_rendering"
+    )
+    attempts = models.PositiveIntegerField(default=0)
+    not_before = models.DateTimeField(default=timezone.now)
+    last_error = models.CharField(max_length=500, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.agreement}: {self.attempts} failed"
 
 
 def without_content() -> "Prefetch[str, QuerySet[AgreementDocument], str]":

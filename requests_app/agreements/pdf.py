@@ -18,8 +18,9 @@ from weasyprint import HTML, Attachment
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
 from requests_app.agreements.answers import Answers
-from requests_app.agreements.evidence import Evidence, SealNote, embedded
+from requests_app.agreements.evidence import Evidence, Party, SealNote, embedded
 from requests_app.agreements.filling import fill
+from requests_app.agreements.fonts import no_boxes
 from requests_app.agreements.wording import Wording, read_wording, text_sha256
 from requests_app.audit.canonical import canonical
 from requests_app.errors import Misconfigured
@@ -39,6 +40,7 @@ class AgreementDocumentInput:
     answers: Answers
     evidence: Evidence
     seal: SealNote
+    parties: tuple[Party, ...] = ()
 
 
 class _NoFetching(URLFetcher):
@@ -51,17 +53,18 @@ class _NoFetching(URLFetcher):
 def render_pdf(document: AgreementDocumentInput) -> bytes:
     """Returns the agreement as tagged PDF/A-3b, with the evidence embedded as canonical JSON.
 
-    Raises `Misconfigured` if the text is not the one that the evidence names, or if the template
-    asks for anything outside itself.
+    Raises `Misconfigured` if the text is not the one that the evidence names, if the template asks
+    for anything outside itself, or if this machine lacks the fonts.
     """
     if text_sha256(document.text) != document.evidence.text_sha256:
         raise Misconfigured("The text of this agreement is not the one that was signed.")
     wording = read_wording(document.text)
     page = HTML(string=_markup(document, wording), url_fetcher=_NoFetching())
     try:
-        rendered: bytes = page.write_pdf(
-            pdf_variant="pdf/a-3b", pdf_tags=True, attachments=[_attachment(document)]
-        )
+        with no_boxes():
+            rendered: bytes = page.write_pdf(
+                pdf_variant="pdf/a-3b", pdf_tags=True, attachments=[_attachment(document)]
+            )
     except FatalURLFetchingError as error:  # a BaseException, which nobody above would catch
         raise Misconfigured(f"{error}; nothing outside the document may be fetched.") from error
     return rendered
@@ -73,6 +76,7 @@ def _markup(document: AgreementDocumentInput, wording: Wording) -> SafeString:
         "wording": wording,
         "body": body,
         "evidence": document.evidence,
+        "parties": document.parties,
         "seal": document.seal,
         "qr_code": _qr_code(document.seal.verify_url),
         "paper": "Letter" if document.evidence.paper == "Letter" else "A4",
@@ -90,7 +94,9 @@ def _qr_code(address: str) -> SafeString:
 def _attachment(document: AgreementDocumentInput) -> Attachment:
     evidence = document.evidence
     return Attachment(
-        string=canonical(embedded(evidence, document.answers, document.seal)).decode(),
+        string=canonical(
+            embedded(evidence, document.answers, document.parties, document.seal)
+        ).decode(),
         name=EVIDENCE_FILE,
         description="Evidence of signature, canonical JSON (RFC 8785)",
         created=evidence.signed_at,

@@ -18,6 +18,7 @@ class Preview:
 
     `html` is safe markup (see `filling.fill`) with headings from h2 down. The page sends `text_id`
     and `shown_sha256` back to `signing.sign`, with the keys of `affirmations` that were ticked.
+    `summary` says in plain words what the text asks; it is part of the text, and does not bind.
     """
 
     title: str
@@ -27,6 +28,7 @@ class Preview:
     shown_sha256: str
     affirmations: tuple[Affirmation, ...]
     electronic_consent: str
+    summary: tuple[str, ...]
 
 
 def preview(access_request: AccessRequest) -> Preview:
@@ -46,4 +48,5 @@ def preview(access_request: AccessRequest) -> Preview:
         shown_sha256=shown_digest(text_sha256=text.sha256, answers=answers),
         affirmations=wording.affirmations,
         electronic_consent=wording.electronic_consent,
+        summary=wording.summary,
     )

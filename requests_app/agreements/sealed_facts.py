@@ -1,52 +1,67 @@
 """What a sealed agreement says of itself. Only for bytes that a seal of ours covers."""
 
-import asyncio
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from typing import Any
 
-from asn1crypto import cms
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.general import extract_signer_info
-from pyhanko.sign.validation.generic_cms import (
-    message_imprint_checker,
-    validate_tst_signed_data,
-)
-from pyhanko_certvalidator import ValidationContext
+from pyhanko.sign.validation.generic_cms import validate_sig_integrity
+from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
 from requests_app.agreements.evidence import parse_instant
-from requests_app.agreements.seal_marks import Mark, time_stamps
-from requests_app.agreements.trust import fingerprint
+from requests_app.agreements.seal_levels import level_of, stamp_of
+from requests_app.agreements.seal_marks import Mark
+from requests_app.agreements.trust import Trust, fingerprint
 
 ROLES = {"PortalSeal": "seal of the portal", "LabCountersignature": "countersignature of the lab"}
 
 
 @dataclass(frozen=True)
 class Signer:
-    """Who signed, as typed and stated: simple electronic signature."""
+    """Who signed, as typed and stated, and when (aware): simple electronic signature.
+
+    `role` is applicant, member or institution.
+    """
 
     name: str
     position: str
     institution: str
+    role: str
+    signed_at: datetime
 
 
 @dataclass(frozen=True)
 class SealSeen:
     """One seal: what it is, when it was set (aware), and with which certificate.
 
-    `at` is the portal's word, which the seal covers. `stamped_by` names the time-stamp authority;
-    a stamp lies outside of what is sealed and its own certificate is not checked here, so whoever
-    has the file can put one there: nothing is judged by it.
+    `at` is the portal's word, which the seal covers. `stamped_by` names the time-stamp authority
+    and `stamp` says what it is worth (see `seal_levels.Stamp`), both empty without one.
     """
 
     role: str
     level: str
     at: datetime
     stamped_by: str
+    stamp: str
     certificate_sha256: str
     subject: str
+
+
+@dataclass(frozen=True)
+class OwnSignatureSeen:
+    """A signature that the applicant put with their certificate before the portal sealed.
+
+    `intact` says that it fits what it covers; the portal vouches for no more than that it was there
+    when it sealed. `at` is the signer's own word, None when it names no time.
+    """
+
+    subject: str
+    certificate_sha256: str
+    at: datetime | None
+    intact: bool
 
 
 @dataclass(frozen=True)
@@ -59,27 +74,45 @@ class Facts:
     signed_at: datetime
     signers: tuple[Signer, ...]
     seals: tuple[SealSeen, ...]
+    own_signatures: tuple[OwnSignatureSeen, ...] = ()
 
 
-def read_facts(sealed: bytes, found: list[Mark]) -> Facts:
+def read_facts(sealed: bytes, found: list[Mark], trust: Trust) -> Facts:
     """Returns the facts of a document that ends where its last seal does; `found` are its seals."""
     reader = PdfFileReader(BytesIO(sealed))
     evidence = _evidence(reader)
     by_content = {mark.signed_data.dump(): mark for mark in found}
     seals = [
-        _seal(signature, by_content[signature.signed_data.dump()])
+        _seal(signature, by_content[signature.signed_data.dump()], reader, trust)
         for signature in reader.embedded_signatures
         if signature.signed_data.dump() in by_content
     ]
-    signer = Signer(evidence["typed_name"], evidence["position"], evidence["institution"])
     return Facts(
         number=evidence["number"],
         text_number=evidence["text_number"],
         dataset=evidence["dataset"],
         signed_at=parse_instant(evidence["signed_at"]),
-        signers=(signer,),
+        signers=tuple(_signers(evidence)),
         seals=tuple(seals),
+        own_signatures=tuple(
+            _own(signature)
+            for signature in reader.embedded_signatures
+            if signature.signed_data.dump() not in by_content
+        ),
     )
+
+
+def _signers(evidence: dict[str, Any]) -> Iterator[Signer]:
+    """The applicant, then the others who signed; documents of the first format have none."""
+    institution = evidence["institution"]
+    at = parse_instant(evidence["signed_at"])
+    yield Signer(evidence["typed_name"], evidence["position"], institution, "applicant", at)
+    for party in evidence.get("signatories", []):
+        if told := party["evidence"]:
+            # A member may work elsewhere; who signs for the institution does not.
+            where = institution if party["role"] == "institution" else ""
+            at = parse_instant(told["signed_at"])
+            yield Signer(told["typed_name"], party["position"], where, party["role"], at)
 
 
 def in_time(facts: Facts, found: list[Mark]) -> bool:
@@ -102,23 +135,26 @@ def _evidence(reader: PdfFileReader) -> dict[str, Any]:
     return dict(json.loads(attached["/EF"]["/F"].data))
 
 
-def _seal(signature: Any, mark: Mark) -> SealSeen:
-    stamp = next(filter(None, (_stamp(mark, token) for token in time_stamps(mark))), "")
+def _seal(signature: Any, mark: Mark, reader: PdfFileReader, trust: Trust) -> SealSeen:
+    stamp = stamp_of(mark, trust.clocks)
     return SealSeen(
         role=ROLES[signature.field_name],
-        level="B-T" if stamp else "B-B",
+        level=level_of(mark, stamp, reader),
         at=signature.self_reported_timestamp,
-        stamped_by=stamp,
+        stamped_by=stamp.names if stamp else "",
+        stamp=stamp.standing if stamp else "",
         certificate_sha256=fingerprint(mark.certificate),
         subject=mark.certificate.subject.human_friendly,
     )
 
 
-def _stamp(mark: Mark, token: cms.SignedData) -> str:
-    """The authority that a stamp names if it fits the seal, empty for one that does not."""
-    check = message_imprint_checker(extract_signer_info(mark.signed_data))
-    trust_nobody = ValidationContext(trust_roots=[], allow_fetching=False)
-    told = asyncio.run(validate_tst_signed_data(token, trust_nobody, check))
-    if not (told["intact"] and told["valid"]):
-        return ""
-    return str(told["signing_cert"].subject.human_friendly)
+def _own(signature: EmbeddedPdfSignature) -> OwnSignatureSeen:
+    told = validate_sig_integrity(
+        signature.signer_info, signature.signer_cert, "data", signature.compute_digest()
+    )
+    return OwnSignatureSeen(
+        subject=signature.signer_cert.subject.human_friendly,
+        certificate_sha256=fingerprint(signature.signer_cert),
+        at=signature.self_reported_timestamp,
+        intact=all(told),
+    )

@@ -2,7 +2,8 @@
 
 One file holds all that a worker needs: the private key, its certificate and the chain up to the
 root, as PEM or PKCS#12. In the embedded shape it is made on first start together with a root of its
-own (`key_making`). Only the process that seals reads it; the web shows the published certificates
+own (`key_making`). Where a token holds the private key (`sealing_tokens`), the file has the
+certificates alone. Only the process that seals reads it; the web shows the published certificates
 from the database (`certificates`).
 """
 
@@ -23,9 +24,12 @@ from requests_app.errors import Misconfigured
 
 @dataclass(frozen=True)
 class SealKey:
-    """A private key, its certificate, and the certificates above it, the root last."""
+    """A private key, its certificate, and the certificates above it, the root last.
 
-    key: PrivateKeyTypes = field(compare=False, repr=False)
+    `key` is None where a token holds it.
+    """
+
+    key: PrivateKeyTypes | None = field(compare=False, repr=False)
     certificate: x509.Certificate
     chain: tuple[x509.Certificate, ...]
 
@@ -49,21 +53,39 @@ def load() -> SealKey:
     path = conf.seal_key_file()
     if conf.is_embedded() and path == conf.own_seal_key_file():
         key_making.ensure(path.parent)
-    found = read(path, conf.seal_key_passphrase())
+    if conf.seal_pkcs11_module():
+        found = _read_certificates(path)
+    else:
+        found = read(path, conf.seal_key_passphrase())
     _require_usable(found, path, timezone.now())
     return found
 
 
 def read(path: Path, passphrase: str | None = None) -> SealKey:
     """Returns the key in a PEM or PKCS#12 file. Misconfigured when it cannot be read whole."""
+    return _parse(_content(path), passphrase, path)
+
+
+def _read_certificates(path: Path) -> SealKey:
+    """The seal's certificate, the first one in a PEM file, and its chain: the key is in a token."""
     try:
-        content = path.read_bytes()
+        own, *others = x509.load_pem_x509_certificates(_content(path))
+    except ValueError as error:
+        raise Misconfigured(
+            f"{path} holds no certificates in PEM: with CMED_SEAL_PKCS11_MODULE, put the seal's "
+            "certificate into it first, then the chain up to the root."
+        ) from error
+    return SealKey(None, own, _chain(own, others))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
     except OSError as error:
         raise Misconfigured(
             f"The seal's key {path} cannot be read ({error.strerror}): make the file that "
             "CMED_SEAL_KEY_FILE names readable for the worker, and for nobody else."
         ) from error
-    return _parse(content, passphrase, path)
 
 
 def _parse(content: bytes, passphrase: str | None, path: Path) -> SealKey:

@@ -13,7 +13,10 @@ from django.utils import timezone
 from requests_app import conf, queue
 from requests_app.agreements.answers import Answers, digest, shown_digest
 from requests_app.agreements.collecting import collect_answers
+from requests_app.agreements.drawing import read_drawing
+from requests_app.agreements.inviting import invite, name_signatories
 from requests_app.agreements.models import Agreement, AgreementText
+from requests_app.agreements.own_signing import choose
 from requests_app.agreements.texts import current_text
 from requests_app.agreements.witnessing import Signature, witness
 from requests_app.agreements.wording import Wording, read_wording
@@ -49,19 +52,23 @@ def sign(
     text_id: int,
     shown_sha256: str,
     locale: str,
+    drawn: str = "",
+    own_certificate: bool = False,
 ) -> Agreement:
     """Signs the agreement as it was shown and submits the request; returns the signed agreement.
 
     `affirmations` are keys of the text version; `text_id` and `shown_sha256` come from the
     `preview` that the page was made of; `reauthenticated_at` is aware, `method` a word or two
-    ("password", "code"). Raises NotFound, Refused or Conflict as `transitions.lock` does; Refused
-    without a verified address, with a refused one, or when the login is not fresh; Conflict when
-    the text or an answer is no longer what was shown; Invalid, with fields, when the request is
-    incomplete or the signature is.
+    ("password", "code"); `drawn` is a drawn signature as the page sends it, or empty. Raises
+    NotFound, Refused or Conflict as `transitions.lock` does; Refused without a verified
+    address, with a refused one, or when the login is not fresh; Conflict when the text or an
+    answer is no longer what was shown; Invalid, with fields, when the request is incomplete or
+    the signature is.
 
-    Effects: the agreement with every answer and the evidence, the verdict on the address kept with
-    the request, the request `submitted`, one entry, and the rendering queued on commit. All of it,
-    or nothing.
+    Effects: the agreement with every answer and the evidence, the verdict on the address kept
+    with the request, and one entry; when nobody else must sign, the request `submitted` and the
+    rendering queued on commit; otherwise an invitation to everybody who must. All of it, or
+    nothing.
     """
     access_request = transitions.lock(access_request_id, Verb.SIGN, by)
     # Also keeps a new text version, and the next agreement's number, out until this is committed.
@@ -78,11 +85,16 @@ def sign(
             reauthenticated_at=reauthenticated_at,
             method=method,
             locale=locale,
+            drawn=read_drawing(drawn),
+            own_certificate=own_certificate,
         ),
         text_id=text_id,
         shown_sha256=shown_sha256,
     )
-    _submit(access_request, agreement, by, verdict)
+    _keep_verdict(access_request, agreement, verdict)
+    alone = not (own_certificate or agreement.signatories.exists())
+    verb = Verb.SIGN if alone else Verb.COLLECT
+    transitions.move(access_request, verb=verb, by=by, **entry_details(agreement))
     return agreement
 
 
@@ -98,7 +110,8 @@ def put_signature(
 
     Part of a verb that has locked both rows and asked who signs. Raises Refused when the login is
     not fresh; Conflict when the text or an answer is no longer what was shown; Invalid, with
-    fields, when something is missing. Effects: the agreement, and its rendering queued on commit.
+    fields, when something is missing. Effects: the agreement, and, when nobody else must sign, its
+    rendering queued on commit; otherwise those who must, each with an invitation.
     """
     _require_fresh(signature.reauthenticated_at)
     text = current_text(dataset)
@@ -106,7 +119,13 @@ def put_signature(
     _require_shown(signed, text_id, shown_sha256)
     _require_whole(signature, signed)
     agreement = _keep(signature, signed, access_request, dataset)
-    queue.enqueue("agreements.render_document", agreement_id=str(agreement.pk))
+    others = name_signatories(agreement, signed.wording)
+    for signatory in others:
+        invite(signatory)
+    if signature.own_certificate:
+        choose(agreement)
+    elif not others:
+        queue.enqueue("agreements.render_document", agreement_id=str(agreement.pk))
     return agreement
 
 
@@ -155,7 +174,7 @@ def _require_shown(signed: _Signed, text_id: int, shown_sha256: str) -> None:
 def _require_whole(signature: Signature, signed: _Signed) -> None:
     name = signed.answers["applicant_name"]
     wrong: dict[str, list[str]] = {}
-    if _folded(signature.typed_name) != _folded(name):
+    if folded(signature.typed_name) != folded(name):
         wrong["typed_name"] = [f"Please type your full name as it stands in the request: {name}."]
     if {affirmation.key for affirmation in signed.wording.affirmations} - signature.affirmations:
         wrong["affirmations"] = ["Please affirm every statement, or do not sign."]
@@ -165,8 +184,8 @@ def _require_whole(signature: Signature, signed: _Signed) -> None:
         raise Invalid("Nothing was signed yet. Please see the notes beside the fields.", wrong)
 
 
-def _folded(name: str) -> str:
-    """Two spellings of one name are equal: case, spaces and ways to compose letters aside."""
+def folded(name: str) -> str:
+    """Returns a name made fit to be compared: case, spaces and ways to compose letters aside."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
@@ -204,11 +223,8 @@ def _next_number(dataset: Dataset, year: int) -> str:
     return f"{prefix}{int(last.removeprefix(prefix)) + 1 if last else 1:06d}"
 
 
-def _submit(
-    access_request: AccessRequest, agreement: Agreement, by: User, verdict: Verdict
-) -> None:
+def _keep_verdict(access_request: AccessRequest, agreement: Agreement, verdict: Verdict) -> None:
     access_request.email = agreement.values["email"]
     access_request.email_standing = verdict.standing.value
     access_request.email_reason = verdict.reason[:300]
     access_request.save(update_fields=["email", "email_standing", "email_reason"])
-    transitions.move(access_request, verb=Verb.SIGN, by=by, **entry_details(agreement))

@@ -2,9 +2,14 @@
 
 from celery import shared_task
 
-from requests_app.agreements import documents
+from requests_app.agreements import own_signing, retrying
 
 
 @shared_task(name="agreements.render_document")
 def render_document(agreement_id: str) -> None:
-    documents.render_document(agreement_id=agreement_id)
+    retrying.try_to_render(agreement_id=agreement_id)
+
+
+@shared_task(name="agreements.issue_document")
+def issue_document(agreement_id: str) -> None:
+    own_signing.issue_document(agreement_id=agreement_id)

@@ -1,7 +1,7 @@
 """Which certificates make a seal ours."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from asn1crypto import x509
@@ -9,7 +9,7 @@ from pyhanko.keys.pemder import load_certs_from_pemder_data
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
 from pyhanko_certvalidator.errors import PathError, ValidationError
 
-from requests_app.agreements import certificates
+from requests_app.agreements import certificates, timestamps
 from requests_app.errors import Invalid
 
 
@@ -19,16 +19,22 @@ class Trust:
 
     Where certificates that seal are named, a seal must be made with one of them: an authority's
     root may stand above many others. Where only roots are named, everything below them counts.
+    `clocks` are the roots of time-stamp authorities; without any, stamps are not checked.
     """
 
     sealing: frozenset[str]
     authorities: tuple[x509.Certificate, ...]
+    clocks: tuple[x509.Certificate, ...] = ()
 
     @classmethod
     def published(cls) -> "Trust":
-        """Returns the trust in every certificate that this portal has sealed with."""
+        """Returns the trust in every certificate that this portal has sealed with.
+
+        Time-stamp authorities are measured against CMED_TIMESTAMP_ROOTS_FILE.
+        """
         text = certificates.published()
-        return cls.from_pem(text.encode()) if text else cls(frozenset(), ())
+        found = cls.from_pem(text.encode()) if text else cls(frozenset(), ())
+        return replace(found, clocks=timestamps.roots())
 
     @classmethod
     def from_pem(cls, content: bytes) -> "Trust":

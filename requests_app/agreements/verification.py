@@ -96,7 +96,7 @@ def _verify(content: bytes, trust: Trust) -> Verdict:
     if not holding:
         return Verdict(Finding.ALTERED, CUT if any(mark.cut for mark in found) else CHANGED)
     end = max(mark.end for mark in holding)
-    facts = read_facts(content[:end], holding)
+    facts = read_facts(content[:end], holding, trust)
     if not facts.seals or not in_time(facts, holding):
         return Verdict(Finding.NOT_OURS, OUT_OF_TIME)
     if end < len(content) or len(holding) < len(found):

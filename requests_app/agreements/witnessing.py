@@ -23,7 +23,9 @@ LETTER_COUNTRIES: Final = frozenset(
 class Signature:
     """What the applicant sent from the signing page, and how they had logged in again.
 
-    `affirmations` are keys of the text version; `reauthenticated_at` is aware.
+    `affirmations` are keys of the text version; `reauthenticated_at` is aware; `drawn` is the path
+    that `drawing.read_drawing` made, empty for none; with `own_certificate` they go on to sign the
+    PDF itself.
     """
 
     typed_name: str
@@ -32,6 +34,8 @@ class Signature:
     reauthenticated_at: datetime
     method: str
     locale: str
+    drawn: str = ""
+    own_certificate: bool = False
 
 
 def witness(
@@ -72,5 +76,7 @@ def witness(
         ip_address=source.ip,
         user_agent=source.user_agent[:500],
         locale=signature.locale,
+        drawn_signature=signature.drawn,
+        own_certificate=signature.own_certificate,
         paper="Letter" if country in LETTER_COUNTRIES else "A4",
     )

@@ -1,8 +1,10 @@
 """The wording of one text version: what its file says, checked and made ready for filling in.
 
-A text file is TOML between two lines of `+++` (title, consent to sign electronically, and the
-affirmations), then the agreement in a small subset of Markdown: headings, paragraphs, strong and
-emphasised words, block quotes, lists and tables. Links, images and raw HTML are not part of it.
+A text file is TOML between two lines of `+++` (title, a `summary` in plain words, consent to sign
+electronically, and the affirmations: of the applicant, and, where others are to sign,
+`member_affirmations` and `institution_affirmations`), then the agreement in a small subset of
+Markdown: headings, paragraphs, strong and emphasised words, block quotes, lists and tables. Links,
+images and raw HTML are not part of it.
 A paragraph that starts with `4.2` is a clause, one that starts with `(a)` a sub-clause, a heading
 that starts with `Schedule ` opens a schedule on a page of its own. Answers are named
 `[[like_this]]`; the names are in `answers.PLACEHOLDERS`.
@@ -44,6 +46,16 @@ class Wording:
     electronic_consent: str
     affirmations: tuple[Affirmation, ...]
     html: str
+    summary: tuple[str, ...] = ()
+    member_affirmations: tuple[Affirmation, ...] = ()
+    institution_affirmations: tuple[Affirmation, ...] = ()
+
+    def affirmations_of(self, role: str) -> tuple[Affirmation, ...]:
+        """Returns what a signatory of a role affirms; a text may have nothing for a role."""
+        return {
+            "member": self.member_affirmations,
+            "institution": self.institution_affirmations,
+        }[role]
 
 
 def text_sha256(source: str) -> str:
@@ -60,17 +72,13 @@ def read_wording(source: str) -> Wording:
     """
     front, body = _split(source)
     title, consent = _sentence_of(front, "title"), _sentence_of(front, "electronic_consent")
-    listed = front.get("affirmations")
-    affirmations = (
-        tuple(_affirmation(entry) for entry in listed) if isinstance(listed, list) else ()
-    )
+    affirmations = _affirmations(front, "affirmations")
     if not affirmations:
         raise Invalid("The agreement text has no affirmations.")
-    if len({affirmation.key for affirmation in affirmations}) != len(affirmations):
-        raise Invalid("Two affirmations of the agreement text have the same key.")
     html = _to_html(body)
     _check_placeholders(body, html)
-    return Wording(title, consent, affirmations, html)
+    others = (_affirmations(front, f"{role}_affirmations") for role in ("member", "institution"))
+    return Wording(title, consent, affirmations, html, _summary(front), *others)
 
 
 def _split(source: str) -> tuple[dict[str, object], str]:
@@ -88,6 +96,21 @@ def _sentence_of(table: dict[str, object], name: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise Invalid(f"The agreement text lacks \N{LEFT DOUBLE QUOTATION MARK}{name}”.")
     return value.strip()
+
+
+def _summary(front: dict[str, object]) -> tuple[str, ...]:
+    listed = front.get("summary", [])
+    if not isinstance(listed, list) or not all(isinstance(s, str) and s.strip() for s in listed):
+        raise Invalid("The summary of the agreement text must be a list of sentences.")
+    return tuple(sentence.strip() for sentence in listed)
+
+
+def _affirmations(front: dict[str, object], name: str) -> tuple[Affirmation, ...]:
+    listed = front.get(name)
+    found = tuple(_affirmation(entry) for entry in listed) if isinstance(listed, list) else ()
+    if len({affirmation.key for affirmation in found}) != len(found):
+        raise Invalid("Two affirmations of the agreement text have the same key.")
+    return found
 
 
 def _affirmation(entry: object) -> Affirmation:

@@ -11,6 +11,15 @@ GUARDED: dict[str, tuple[str, ...]] = {
     "requests_app_signedcheckpoint": (UPDATE, DELETE),
     "requests_app_agreementtext": (UPDATE, DELETE),
     "requests_app_agreement": (UPDATE, DELETE),
+    "requests_app_signatory": (UPDATE, DELETE),
+    "requests_app_cosignature": (UPDATE, DELETE),
+    "requests_app_invitation": (UPDATE, DELETE),
+    "requests_app_signatoryexit": (UPDATE, DELETE),
+    "requests_app_agreementvoid": (UPDATE, DELETE),
+    "requests_app_owncertificatechoice": (UPDATE, DELETE),
+    "requests_app_issueddocument": (UPDATE, DELETE),
+    "requests_app_ownsignature": (UPDATE, DELETE),
+    "requests_app_memberremoval": (UPDATE, DELETE),
     "requests_app_agreementdocument": (UPDATE, DELETE),
     "requests_app_sealcertificate": (UPDATE, DELETE),
     "requests_app_decision": (UPDATE, DELETE),
@@ -21,4 +30,5 @@ GUARDED: dict[str, tuple[str, ...]] = {
     # A published release never changes: not its facts, and not one of its files.
     "requests_app_release": (UPDATE, DELETE),
     "requests_app_file": (UPDATE, DELETE),
+    "requests_app_manifestsignature": (UPDATE, DELETE),
 }

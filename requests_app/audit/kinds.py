@@ -38,10 +38,21 @@ DEMO_SEEDED = "operator:demo:seeded"
 REQUEST_STARTED = "applicant:request:started"
 REQUEST_SAVED = "applicant:request:saved"
 AGREEMENT_SIGNED = "applicant:agreement:signed"
+SIGNATORY_INVITED = "portal:signatory:invited"
+AGREEMENT_COSIGNED = "signatory:agreement:signed"
+SIGNATURE_REFUSED = "signatory:agreement:refused"
+SIGNATORY_REMOVED = "applicant:signatory:removed"
+SIGNING_STOPPED = "applicant:agreement:stopped"
+DOCUMENT_ISSUED = "portal:agreement:issued"
+AGREEMENT_SIGNED_WITH_CERTIFICATE = "applicant:agreement:signed_with_certificate"
+REQUEST_SUBMITTED = "portal:request:submitted"
+GRANT_MOVED = "portal:grant:moved"
+MEMBER_REMOVED = "party:member:removed"
 AGREEMENT_SIGNED_ANEW = "applicant:agreement:signed_anew"
 AGREEMENT_DECLINED = "applicant:agreement:declined"
 AGREEMENT_RENDERED = "portal:agreement:rendered"
 AGREEMENT_COUNTERSIGNED = "portal:agreement:countersigned"
+MANIFEST_SIGNED = "portal:manifest:signed"
 SEAL_CERTIFICATE_RECORDED = "portal:seal_certificate:recorded"
 SEAL_KEY_ROTATED = "operator:seal_key:rotated"
 STAFF_LOOKED = "staff:page:opened"
@@ -88,12 +99,25 @@ KINDS: dict[str, Fields] = {
     AGREEMENT_SIGNED: _fields(
         "from to agreement text_number text_sha256 values_sha256 evidence_sha256", "typed_name"
     ),
+    SIGNATORY_INVITED: _fields("agreement role expires_at reminder", "email"),
+    AGREEMENT_COSIGNED: _fields("agreement role shown_sha256 evidence_sha256", "typed_name"),
+    SIGNATURE_REFUSED: _fields("agreement role", "reason"),
+    SIGNATORY_REMOVED: _fields("agreement role", "reason"),
+    SIGNING_STOPPED: _fields("from to agreement"),
+    DOCUMENT_ISSUED: _fields("sha256 size"),
+    AGREEMENT_SIGNED_WITH_CERTIFICATE: _fields(
+        "agreement sha256 certificate_sha256 algorithm trusted", "subject"
+    ),
+    REQUEST_SUBMITTED: _fields("from to agreement"),
+    GRANT_MOVED: _fields("agreement text_number"),
+    MEMBER_REMOVED: _fields("grant agreement", "reason"),
     AGREEMENT_SIGNED_ANEW: _fields(
         "grant agreement text_number text_sha256 values_sha256 evidence_sha256", "typed_name"
     ),
     AGREEMENT_DECLINED: _fields("from to text_number text_sha256 why", "reason"),
     AGREEMENT_RENDERED: _fields("sha256 size level certificate_sha256"),
     AGREEMENT_COUNTERSIGNED: _fields("sha256 size level certificate_sha256"),
+    MANIFEST_SIGNED: _fields("manifest_sha256 certificate_sha256"),
     SEAL_CERTIFICATE_RECORDED: _fields("serial valid_from valid_until"),
     SEAL_KEY_ROTATED: _fields("serial valid_from valid_until previous_sha256"),
     STAFF_LOOKED: _fields("page", "query"),

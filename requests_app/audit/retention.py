@@ -26,6 +26,7 @@ FIELDS: Final[dict[str, Retention]] = {
     "reason": Retention.WORDS,
     "private_note": Retention.WORDS,
     "typed_name": Retention.AGREEMENT,
+    "subject": Retention.AGREEMENT,
 }
 
 

@@ -85,6 +85,13 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
+class Signing:
+    """Who must sign besides the applicant: with `authorised_signatory`, one of the institution."""
+
+    authorised_signatory: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """A compliance statement that an applicant ticks; ``id`` is what the portal stores."""
 
@@ -118,6 +125,7 @@ class Card:
     terms: Terms
     access_steps: tuple[Titled, ...]
     compliance: tuple[Statement, ...]
+    signing: Signing = Signing(authorised_signatory=False)
 
     @property
     def emotions(self) -> tuple[ClipClass, ...]:

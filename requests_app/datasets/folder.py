@@ -15,10 +15,12 @@ from requests_app.errors import Invalid
 LABELS_FILE = "labels.csv"
 README_FILE = "README.txt"
 LABEL_COLUMNS = ("path", "label", "participant_code")
+SPLIT_COLUMN = "split"
 LONGEST_PATH = 300
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=-]{0,199}")
 _PARTICIPANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+_SPLIT = _PARTICIPANT
 _SHOWN = 20
 
 
@@ -34,13 +36,14 @@ class FoundFile:
     size: int
     label: str = ""
     participant_code: str = ""
+    split: str | None = None
 
 
 @dataclass(slots=True)
 class _Labels:
-    """What ``labels.csv`` says: path to (label, participant code), and its faults."""
+    """What ``labels.csv`` says: path to (label, participant code, split), and its faults."""
 
-    rows: dict[str, tuple[str, str]] = field(default_factory=dict)
+    rows: dict[str, tuple[str, str, str | None]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
 
@@ -131,7 +134,8 @@ def _read_row(row: dict[str | None, str | None], where: str, card: Card, labels:
         return
     if path in labels.rows:
         labels.faults.append(f"{where}: {path} has a row already.")
-    labels.rows[path] = (label, code)
+    split = row.get(SPLIT_COLUMN) or None
+    labels.rows[path] = (label, code, split)
     if label not in card.labels:
         labels.faults.append(f"{where}: {path} has the label {label!r}, which is not in the card.")
     if not code:
@@ -139,6 +143,11 @@ def _read_row(row: dict[str | None, str | None], where: str, card: Card, labels:
     elif not _PARTICIPANT.fullmatch(code):
         labels.faults.append(
             f"{where}: {path} has the participant code {code!r}; use letters, digits and _ -."
+        )
+    if split is not None and not _SPLIT.fullmatch(split):
+        labels.faults.append(
+            f"{where}: {path} has the split {split!r}; use letters, digits and _ -, or leave the"
+            " column out."
         )
 
 

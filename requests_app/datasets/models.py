@@ -72,6 +72,13 @@ class File(models.Model):
     crc32 = models.PositiveBigIntegerField()
     label = models.CharField(max_length=100, blank=True)
     participant_code = models.CharField(max_length=50, blank=True)
+    # Null rather than empty: adding a column with a value would rebuild a table that never changes.
+    split = models.CharField(
+        max_length=50,
+        null=True,
+        blank=True,
+        help_text="Of a clip whose release has splits; releases from before the column have none.",
+    )
 
     class Meta:
         ordering = ("release", "path")

@@ -15,7 +15,8 @@ _SKIP = object()
 def fill(shape: type[Shape], table: Mapping[str, Any], faults: list[str]) -> Shape | None:
     """Build the dataclass ``shape`` from ``table``.
 
-    Understands ``str``, ``int``, ``bool``, ``tuple[X, ...]`` and nested dataclasses.
+    Understands ``str``, ``int``, ``bool``, ``tuple[X, ...]`` and nested dataclasses; what has a
+    default may be absent.
     Each fault (missing, unknown, of another type, empty) is appended to ``faults`` as a sentence;
     returns None when there was one.
     """
@@ -26,17 +27,17 @@ def fill(shape: type[Shape], table: Mapping[str, Any], faults: list[str]) -> Sha
 
 def _fill(shape: type[Any], table: Mapping[str, Any], where: str, faults: list[str]) -> Any:
     hints = get_type_hints(shape)
-    fields = [field.name for field in dataclasses.fields(shape)]
+    fields = {field.name: field.default for field in dataclasses.fields(shape)}
     faults.extend(
         f"“{where}{key}” is not a field of the card; remove it or correct it."
         for key in table
         if key not in fields
     )
     values: dict[str, Any] = {}
-    for name in fields:
+    for name, default in fields.items():
         if name in table:
             values[name] = _value(hints[name], table[name], f"{where}{name}", faults)
-        else:
+        elif default is dataclasses.MISSING:
             faults.append(f"“{where}{name}” is missing.")
             values[name] = _SKIP
     return _SKIP if _SKIP in values.values() else shape(**values)

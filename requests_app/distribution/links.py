@@ -22,6 +22,7 @@ from requests_app.requests import reasons
 from requests_app.requests.permissions import may_decide
 
 DAY: Final = timedelta(days=1)
+REPLACED: Final = "Somebody who may know this link left the grant; a fresh one was sent."
 
 
 @transaction.atomic
@@ -86,6 +87,23 @@ def revoke_link(*, link_id: UUID | str, by: User, reason: str) -> DownloadLink:
     link.save(update_fields=["revoked_at"])
     log.record(kinds.LINK_REVOKED, by=by, on=link, grant=str(link.grant_id), reason=reason)
     return link
+
+
+def replace_links(*, grant: Grant) -> DownloadLink | None:
+    """Closes every open link of a grant and sends its holder a fresh one; part of a verb.
+
+    For when somebody who may know a link is no longer to use it. Returns None, and closes only,
+    when the grant is not in force. Effects: one entry for each link.
+    """
+    now = timezone.now()
+    for link in grant.links.select_for_update(of=("self",)).filter(revoked_at=None):
+        if link.is_open(now):
+            link.revoked_at = now
+            link.save(update_fields=["revoked_at"])
+            log.record(
+                kinds.LINK_REVOKED, by=log.SYSTEM, on=link, grant=str(grant.pk), reason=REPLACED
+            )
+    return _issue(grant, kinds.LINK_ISSUED, log.SYSTEM) if in_force(grant, now) else None
 
 
 def grants_without_link() -> QuerySet[Grant]:

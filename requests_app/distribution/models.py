@@ -9,8 +9,9 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from requests_app.agreements.models import Agreement, AgreementText
-from requests_app.datasets.models import Dataset
+from requests_app.agreements.models import Agreement, AgreementText, SealCertificate
+from requests_app.agreements.signatories import Signatory
+from requests_app.datasets.models import Dataset, Release
 from requests_app.requests.models import AccessRequest
 
 
@@ -134,6 +135,41 @@ class ReconsentNotice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.grant}: {self.get_kind_display()}"
+
+
+class ManifestSignature(models.Model):
+    """The portal's signature (CMS, PEM) over a release's manifest. Append-only."""
+
+    release = models.OneToOneField(
+        Release, on_delete=models.PROTECT, related_name="manifest_signature"
+    )
+    content = models.BinaryField()
+    certificate = models.ForeignKey(
+        SealCertificate, on_delete=models.PROTECT, related_name="manifest_signatures"
+    )
+    signed_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"Signature of {self.release}"
+
+
+class MemberRemoval(models.Model):
+    """A member is not one of a grant any more. Append-only; the agreement they signed stays."""
+
+    grant = models.ForeignKey(Grant, on_delete=models.PROTECT, related_name="member_removals")
+    signatory = models.OneToOneField(
+        Signatory, on_delete=models.PROTECT, related_name="member_removal"
+    )
+    email = models.EmailField(help_text="Lower-case: a later version does not bring them back.")
+    reason = models.TextField()
+    at = models.DateTimeField(default=timezone.now)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ("at", "pk")
+
+    def __str__(self) -> str:
+        return f"{self.signatory} left {self.grant}"
 
 
 class DownloadLink(models.Model):

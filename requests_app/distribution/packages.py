@@ -1,26 +1,55 @@
-"""A published release as a client fetches it: its manifest and its archive."""
+"""A published release, or some of it, as a client fetches it: its manifest and its archives."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
+from typing import Final, NamedTuple
 
 from requests_app import conf
 from requests_app.datasets.manifest import MANIFEST, manifest
 from requests_app.datasets.models import File, Release
 from requests_app.distribution.archive import Archive, Member, Slice, text_member
-from requests_app.distribution.storage.base import Storage, StorageError
+from requests_app.distribution.archive_tar import TarArchive
+from requests_app.distribution.archive_zip import ZipArchive
+from requests_app.distribution.choices import WHOLE, Choice, Content, chosen
+from requests_app.distribution.storage.base import Handover, Storage, StorageError
 from requests_app.distribution.storage.local import LocalStorage
 from requests_app.errors import Misconfigured
+
+FORMATS: Final[dict[str, type[Archive]]] = {each.suffix: each for each in (ZipArchive, TarArchive)}
+"""The archives a release can be fetched as, by the end of their names."""
+
+_LONGEST_STEM: Final = 120
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.+-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """The name (and top folder) of a release, its manifest, and its archive's layout."""
+    """What a release, or some of it, is to a client.
+
+    `name` is the release's and the archive's top folder, `stem` tells choices apart in the name of
+    a downloaded file; `contents`, `manifest` and `archive` are of the chosen files alone.
+    """
 
     name: str
+    version: str
+    stem: str
+    contents: Sequence[Content]
     manifest: bytes
     archive: Archive
+
+    @property
+    def manifest_sha256(self) -> str:
+        """SHA-256 of the manifest in hexadecimal: one digest for all of the chosen files."""
+        return sha256(self.manifest).hexdigest()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the chosen files together."""
+        return sum(content.size for content in self.contents)
 
 
 def storage() -> Storage:
@@ -38,42 +67,85 @@ def storage() -> Storage:
     return s3.connected(conf.s3())
 
 
-def package_of(release: Release) -> Package:
-    """The package of a published release; laid out once in each process, since it never changes.
+def package_of(release: Release, choice: Choice = WHOLE, form: str = ZipArchive.suffix) -> Package:
+    """The package of a published release; laid out once in each process while it is asked for.
 
-    Raises StorageError when the records of the files are not those the release was published with.
+    `form` is one of `FORMATS`. Raises NotFound for a choice the release does not have, Invalid for
+    one without clips, and StorageError when the records of the files are not those the release was
+    published with.
     """
-    return _package(
+    published = _Published(
         release.pk,
         f"{release.dataset.slug}-{release.version}",
+        release.version,
         release.storage_prefix,
         release.manifest_sha256,
         release.published_at.timestamp(),
     )
+    return _package(published, choice, form)
+
+
+def stored_key(file: File) -> str:
+    """Where the store has a file; it comes from the row, never from an address."""
+    return f"{file.release.storage_prefix}/{file.path}"
+
+
+def handover(key: str, *, name: str, media_type: str) -> Handover:
+    """How somebody else can send a stored file; see `Storage.handover`."""
+    return storage().handover(key, name=name, media_type=media_type)
 
 
 def whole_file(file: File, start: int, stop: int) -> Slice:
     """The bytes `[start, stop)` of a file as a slice of the store."""
-    key = f"{file.release.storage_prefix}/{file.path}"
-    return Slice(key, start, stop, file.size, file.sha256)
+    return Slice(stored_key(file), start, stop, file.size, file.sha256)
 
 
-@lru_cache(maxsize=8)
-def _package(
-    release_id: int, name: str, prefix: str, manifest_sha256: str, published: float
-) -> Package:
-    found = File.objects.filter(release_id=release_id).order_by()
-    # Sorted here: a database's collation differs from the next one's, the archive must not.
-    rows = sorted(
-        found.values_list("path", "size", "crc32", "sha256"), key=lambda row: row[0].encode()
-    )
-    text = manifest((path, digest) for path, _, _, digest in rows).encode()
-    if sha256(text).hexdigest() != manifest_sha256:
-        raise StorageError(f"The records of {name} differ from its published manifest.")
+class _Published(NamedTuple):
+    """What decides the bytes of a release's archives, beside its files."""
+
+    pk: int
+    name: str
+    version: str
+    prefix: str
+    manifest_sha256: str
+    moment: float
+
+
+@lru_cache(maxsize=16)
+def _package(release: _Published, choice: Choice, form: str) -> Package:
+    contents = chosen(_contents(release), choice)
+    text = _manifest(contents)
     members = [
-        Member(path, size, crc32, digest, key=f"{prefix}/{path}")
-        for path, size, crc32, digest in rows
+        Member(each.path, each.size, each.crc32, each.sha256, key=f"{release.prefix}/{each.path}")
+        for each in contents
     ]
-    moment = datetime.fromtimestamp(published, UTC)
-    archive = Archive(folder=name, moment=moment, members=[text_member(MANIFEST, text), *members])
-    return Package(name, text, archive)
+    moment = datetime.fromtimestamp(release.moment, UTC)
+    archive = FORMATS[form](
+        folder=release.name, moment=moment, members=[text_member(MANIFEST, text), *members]
+    )
+    return Package(
+        release.name, release.version, _stem(release.name, choice), contents, text, archive
+    )
+
+
+@lru_cache(maxsize=4)
+def _contents(release: _Published) -> tuple[Content, ...]:
+    rows = File.objects.filter(release_id=release.pk).order_by().values_list(*Content._fields)
+    # Sorted here: a database's collation differs from the next one's, the archive must not.
+    found = tuple(sorted(map(Content._make, rows), key=lambda each: each.path.encode()))
+    if sha256(_manifest(found)).hexdigest() != release.manifest_sha256:
+        raise StorageError(f"The records of {release.name} differ from its published manifest.")
+    return found
+
+
+def _manifest(contents: Sequence[Content]) -> bytes:
+    return manifest((each.path, each.sha256) for each in contents).encode()
+
+
+def _stem(name: str, choice: Choice) -> str:
+    """Two choices under one file name would make a client continue one with the other."""
+    parts = [name, *(["+".join(choice.classes)] if choice.classes else []), *choice.splits]
+    stem = "_".join(parts)
+    if len(stem) <= _LONGEST_STEM and _PLAIN.fullmatch(stem):
+        return stem
+    return f"{name}_{sha256(choice.query.encode()).hexdigest()[:12]}"

@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 
 from django.db import transaction
 
-from requests_app import conf
+from requests_app import conf, queue
 from requests_app.audit import kinds, log
 from requests_app.datasets.card import card_from
 from requests_app.datasets.digests import BLOCK, DigestingReader, Digests
@@ -131,6 +131,7 @@ def _row(found: FoundFile, facts: Digests) -> File:
         crc32=facts.crc32,
         label=found.label,
         participant_code=found.participant_code,
+        split=found.split,
     )
 
 
@@ -195,3 +196,4 @@ def _insert(release: Release, rows: Sequence[File], *, by: log.Audited) -> None:
         manifest_sha256=release.manifest_sha256,
         synthetic=release.is_synthetic,
     )
+    queue.enqueue("distribution.sign_manifest", release_id=str(release.pk))

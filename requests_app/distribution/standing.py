@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from requests_app.agreements.models import Agreement
+from requests_app.agreements.outstanding import complete
 from requests_app.distribution.models import Grant, GrantState
 from requests_app.distribution.reconsents import is_suspended, stands_on
 from requests_app.identity.models import User
@@ -45,7 +46,7 @@ def standing(number: str, *, to: User | None) -> Standing | None:
     if (grant := Grant.objects.filter(signed_for).distinct().first()) is not None:
         binding = stands_on(grant)
         return _of_grant(grant) if binding == agreement else _superseded(binding)
-    newer = agreement.access_request.agreements.filter(signed_at__gt=agreement.signed_at)
+    newer = complete(agreement.access_request.agreements.filter(signed_at__gt=agreement.signed_at))
     if (newest := newer.order_by("-signed_at").first()) is not None:
         return _superseded(newest)
     word, sentence = _WITHOUT_GRANT[State(agreement.access_request.state)]

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from requests_app.distribution import countersigning, links
+from requests_app.distribution import countersigning, links, manifest_signatures
 
 
 @shared_task(name="distribution.issue_link")
@@ -15,3 +15,9 @@ def issue_link(grant_id: str) -> None:
 def countersign(grant_id: str) -> None:
     """Countersign the agreement of a grant."""
     countersigning.countersign(grant_id=grant_id)
+
+
+@shared_task(name="distribution.sign_manifest")
+def sign_manifest(release_id: str) -> None:
+    """Sign the manifest of a release."""
+    manifest_signatures.sign_manifest(release_id=release_id)

@@ -7,6 +7,8 @@ from django.db import transaction
 from django.db.models import TextChoices
 from django.urls import reverse
 
+from requests_app.agreements import gathering
+from requests_app.agreements.outstanding import complete
 from requests_app.agreements.texts import current_text
 from requests_app.datasets.card import card_from
 from requests_app.errors import Invalid
@@ -57,6 +59,7 @@ def decline(
         why=Why(why).value,
         reason=reason,
     )
+    gathering.end_collecting(access_request, by)
     _tell(access_request, by=by, why=str(Why(why).label), reason=reason)
     return access_request
 
@@ -73,7 +76,7 @@ def _tell(access_request: AccessRequest, *, by: User, why: str, reason: str) -> 
         trail=access_request.audit_trail,
     )
     messages.agreement_declined(**receipt, why=why, contact=card_from(dataset.card).contact.email)
-    if not access_request.agreements.exists():
+    if not complete(access_request.agreements.all()).exists():
         return
     notice = receipt.copy()
     notice["path"] = reverse("admin:requests_app_accessrequest_change", args=[access_request.pk])

@@ -103,7 +103,8 @@ def apply_retention() -> dict[str, int]:
 def idle_accounts() -> QuerySet[User]:
     """The accounts of applicants that nobody has used for long and under which nothing is open."""
     now = timezone.now()
-    busy = AccessRequest.objects.exclude(state__in=(State.DRAFT, *_DECIDED)).values("applicant")
+    quiet = Q(state__in=(State.DRAFT, *_DECIDED), collecting_since=None)
+    busy = AccessRequest.objects.exclude(quiet).values("applicant")
     return (
         User.objects.alias(seen=Coalesce("last_login", "date_joined"))
         .filter(seen__lt=now - conf.idle_account_age(), pseudonymised_at=None, is_staff=False)
@@ -113,7 +114,8 @@ def idle_accounts() -> QuerySet[User]:
 
 
 def _require_nothing_open(user: User, requests: Iterable[AccessRequest]) -> None:
-    if any(each.state in {State.SUBMITTED, State.RETURNED} for each in requests):
+    waits = {State.SUBMITTED, State.RETURNED}
+    if any(each.state in waits or each.collecting_since for each in requests):
         raise Conflict("A request of this person waits. Decide it, or have it withdrawn, first.")
     if running_grants(timezone.now()).filter(applicant=user).exists():
         raise Conflict("This person holds a grant. Revoke it first, or wait for its end.")

@@ -5,10 +5,13 @@ from datetime import UTC, date, datetime, time
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from requests_app import queue
-from requests_app.agreements.models import AgreementText
+from requests_app.agreements.drawing import read_drawing
+from requests_app.agreements.models import Agreement, AgreementText
+from requests_app.agreements.outstanding import complete
 from requests_app.agreements.signing import entry_details, put_signature, require_verified
 from requests_app.agreements.witnessing import Signature
 from requests_app.audit import kinds, log
@@ -19,7 +22,7 @@ from requests_app.distribution.models import Grant, GrantState, Reconsent, Recon
 from requests_app.distribution.reconsents import NOTICE, older_than, unmet_campaign
 from requests_app.errors import Conflict, Invalid, NotFound, Refused
 from requests_app.identity.models import User
-from requests_app.requests import reasons
+from requests_app.requests import reasons, transitions
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.permissions import approves_for
 from requests_app.requests.states import State
@@ -104,13 +107,15 @@ def sign_anew(
     text_id: int,
     shown_sha256: str,
     locale: str,
-) -> Reconsent:
+    drawn: str = "",
+) -> Agreement:
     """Signs the version in force for a grant; the request keeps its state, the grant its term.
 
     Arguments and refusals are those of `agreements.signing.sign`; besides, NotFound for anybody
     but the holder, and Conflict when the grant is over or nothing has to be signed. Effects, all
-    or none: a further agreement of the request, the row that puts the grant on it (a suspension
-    ends with it), one entry, and the rendering queued.
+    or none: a further agreement of the request and one entry; when nobody else must sign, the row
+    that puts the grant on it (a suspension ends with it) and the rendering queued; otherwise
+    invitations, and `take_effect` follows the last signature.
     """
     mine = Grant.objects.filter(pk=grant_id, applicant=by.pk).values("access_request")
     # The request first, as withdrawing does, so that the two cannot wait for each other.
@@ -133,20 +138,64 @@ def sign_anew(
             reauthenticated_at=reauthenticated_at,
             method=method,
             locale=locale,
+            drawn=read_drawing(drawn),
         ),
         text_id=text_id,
         shown_sha256=shown_sha256,
     )
-    reconsent = Reconsent.objects.create(grant=grant, agreement=agreement)
+    if agreement.signatories.exists():
+        transitions.set_collecting(access_request, agreement.signed_at)
+    else:
+        Reconsent.objects.create(grant=grant, agreement=agreement)
     details = entry_details(agreement) | {"grant": str(grant.pk)}
     log.record(kinds.AGREEMENT_SIGNED_ANEW, by=by, on=access_request, **details)
+    return agreement
+
+
+@transaction.atomic
+def take_effect(*, agreement_id: UUID | str) -> Reconsent | None:
+    """Puts a grant on the new version that by now all have signed; safe to run twice.
+
+    Returns None when there is nothing to do, as when the grant ended meanwhile. Effects: the row, a
+    suspension ends with it, and one entry.
+    """
+    request = Agreement.objects.filter(pk=agreement_id).values("access_request")
+    AccessRequest.objects.select_for_update(of=("self",)).filter(pk__in=request).first()
+    agreement = signed_and_waiting().filter(pk=agreement_id).select_related("text").first()
+    if agreement is None:
+        return None
+    running = running_grants(timezone.now()).filter(access_request=agreement.access_request_id)
+    grant = lock_grant(running.get().pk)
+    reconsent = Reconsent.objects.create(grant=grant, agreement=agreement)
+    number = agreement.text.number
+    log.record(
+        kinds.GRANT_MOVED, by=log.SYSTEM, on=grant, agreement=agreement.number, text_number=number
+    )
     return reconsent
 
 
+def signed_and_waiting() -> QuerySet[Agreement]:
+    """The new versions that all have signed and that their grant does not stand on yet."""
+    return complete(_anew().filter(access_request__grants__in=running_grants(timezone.now())))
+
+
+def _anew() -> QuerySet[Agreement]:
+    """The newer versions signed for a grant by its holder and others, which no grant stands on."""
+    first = F("access_request__grants__agreement__text__number")
+    approved = Agreement.objects.filter(access_request__state=State.APPROVED)
+    newer = approved.filter(text__number__gt=first, signatories__isnull=False)
+    return newer.filter(grant=None, reconsent=None).distinct()
+
+
 def may_sign_anew(grant: Grant) -> bool:
-    """Whether the grant runs, suspended or not, and a campaign asks for a newer version."""
+    """Whether the grant runs, suspended or not, and a campaign asks for a newer version.
+
+    Not while others have yet to sign the one that the holder has signed.
+    """
+    signed = _anew().filter(access_request=grant.access_request_id, void=None)
     return (
-        grant.state() is GrantState.ACTIVE
+        not signed.exists()
+        and grant.state() is GrantState.ACTIVE
         and grant.access_request.state == State.APPROVED
         and unmet_campaign(grant) is not None
     )

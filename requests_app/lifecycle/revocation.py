@@ -5,11 +5,13 @@ from uuid import UUID
 from django.db import transaction
 from django.urls import reverse
 
+from requests_app.agreements import gathering
 from requests_app.distribution import grants
 from requests_app.distribution.models import Grant
 from requests_app.errors import NotFound
 from requests_app.identity.models import User
 from requests_app.notifications import messages
+from requests_app.requests.models import AccessRequest
 
 
 @transaction.atomic
@@ -20,12 +22,15 @@ def revoke_grant(
 
     The grant is looked for among that request's only, so an id of another request is NotFound.
     Raises Refused unless `by` may decide about the request, Conflict when the grant is over,
-    Invalid without a reason. Effects, all or none: the grant's end, one entry, an e-mail.
+    Invalid without a reason. Effects, all or none: the grant's end, one entry, an e-mail, and the
+    end of a new version that was being signed, of which those who were asked are told.
     """
     if not Grant.objects.filter(pk=grant_id, access_request__pk=access_request_id).exists():
         raise NotFound("There is no such grant under this request.")
+    locked = AccessRequest.objects.select_for_update(of=("self",)).filter(pk=access_request_id)
+    access_request = locked.select_related("dataset").get()
     grant = grants.revoke_grant(grant_id=grant_id, by=by, reason=reason)
-    access_request = grant.access_request
+    gathering.end_collecting(access_request, by)
     messages.grant_revoked(
         to=grant.applicant.email,
         full_name=access_request.legal_name,

@@ -6,18 +6,21 @@ from typing import Any
 from django.db.models import QuerySet
 
 from requests_app import queue
-from requests_app.agreements import documents
-from requests_app.distribution import countersigning, links
-from requests_app.lifecycle import reconsent_notices
+from requests_app.agreements import documents, own_signing
+from requests_app.distribution import countersigning, links, manifest_signatures
+from requests_app.lifecycle import reconsent, reconsent_notices
 from requests_app.notifications import delivery
 
 # What waits -> (rows that want the work, the task that does it, the task's argument).
 WORK: dict[str, tuple[Callable[[], QuerySet[Any]], str, str]] = {
     "agreements": (documents.waiting, "agreements.render_document", "agreement_id"),
+    "documents to sign": (own_signing.waiting, "agreements.issue_document", "agreement_id"),
     "countersignatures": (countersigning.waiting, "distribution.countersign", "grant_id"),
     "links": (links.grants_without_link, "distribution.issue_link", "grant_id"),
     "reconsents": (reconsent_notices.waiting, "lifecycle.give_notice", "grant_id"),
+    "new versions": (reconsent.signed_and_waiting, "lifecycle.take_effect", "agreement_id"),
     "messages": (delivery.waiting, "notifications.deliver", "message_id"),
+    "manifests": (manifest_signatures.unsigned, "distribution.sign_manifest", "release_id"),
 }
 
 

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from requests_app.lifecycle import forgetting, reconsent_notices
+from requests_app.lifecycle import forgetting, reconsent, reconsent_notices
 from requests_app.lifecycle import sweep as sweeping
 
 
@@ -14,6 +14,11 @@ def sweep() -> None:
 @shared_task(name="lifecycle.give_notice")
 def give_notice(grant_id: str) -> None:
     reconsent_notices.give_notice(grant_id=grant_id)
+
+
+@shared_task(name="lifecycle.take_effect")
+def take_effect(agreement_id: str) -> None:
+    reconsent.take_effect(agreement_id=agreement_id)
 
 
 @shared_task(name="lifecycle.apply_retention")

@@ -5,6 +5,7 @@ from uuid import UUID
 from django.db import transaction
 from django.urls import reverse
 
+from requests_app.agreements import gathering
 from requests_app.distribution import grants
 from requests_app.identity.models import User
 from requests_app.notifications import messages
@@ -27,6 +28,7 @@ def withdraw(*, access_request_id: UUID | str, by: User, reason: str = "") -> Ac
     access_request = lock(access_request_id, Verb.WITHDRAW, by)
     start = State(access_request.state)
     move(access_request, verb=Verb.WITHDRAW, by=by, reason=reason)
+    gathering.end_collecting(access_request, by)
     ended = grants.give_up_grants(access_request=access_request, by=by)
     _tell(access_request, by=by, reason=reason, had_access=bool(ended), seen=start != State.DRAFT)
     return access_request

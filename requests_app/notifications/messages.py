@@ -174,10 +174,12 @@ def agreement_signed(
     pdf: Attachment,
     trail: str,
     to_be_decided: bool = True,
+    together: bool = False,
 ) -> Message:
-    """To whoever signed: their copy of the agreement `number`, and what happens next.
+    """To the applicant: their copy of the agreement `number`, and what happens next.
 
-    `to_be_decided` is false for a new version under a grant, which waits for nobody.
+    `to_be_decided` is false for a new version under a grant, which waits for nobody; `together`
+    says that others signed as well, the last of them just now.
     """
     context = {
         "full_name": full_name,
@@ -185,8 +187,17 @@ def agreement_signed(
         "number": number,
         "request_url": request_url,
         "to_be_decided": to_be_decided,
+        "together": together,
     }
     return post(name="agreement_signed", to=to, context=context, attachments=[pdf], trail=trail)
+
+
+def document_issued(
+    *, to: str, full_name: str, dataset_title: str, number: str, url: str, trail: str
+) -> Message:
+    """To an applicant who signs with an own certificate: the PDF of `number` waits at `url`."""
+    context = {"full_name": full_name, "dataset_title": dataset_title, "number": number, "url": url}
+    return post(name="document_issued", to=to, context=context, trail=trail)
 
 
 def agreement_countersigned(
@@ -198,7 +209,7 @@ def agreement_countersigned(
     pdf: Attachment,
     trail: str,
 ) -> Message:
-    """To whoever signed: the copy of the agreement `number` that the lab has countersigned."""
+    """To the applicant: the copy of the agreement `number` that the lab has countersigned."""
     context = {"full_name": full_name, "dataset_title": dataset_title, "number": number}
     return post(
         name="agreement_countersigned", to=to, context=context, attachments=[pdf], trail=trail

@@ -22,11 +22,13 @@ LINES = (
     "department",
     "position",
     "supervisor",
+    "signatory_name",
+    "signatory_position",
     "research_title",
     "ethics_reference",
 )
 TEXTS = ("purpose", "funding", "ethics_reason", "data_protection_plan")
-ANSWERS = (*LINES, *TEXTS, "is_student", "country", "ethics", "statements")
+ANSWERS = (*LINES, *TEXTS, "signatory_email", "is_student", "country", "ethics", "statements")
 
 PEOPLE_LIMIT = 50
 LINES_LIMIT = 1000  # in one text: each is laid out by itself when the agreement is made
@@ -111,18 +113,24 @@ def is_blank(text: str) -> bool:
     return all(unicodedata.category(char)[0] in "CZ" for char in text)
 
 
+_CHOICES: dict[str, tuple[Collection[str], str]] = {
+    "country": (dict(countries), "Choose a country from the list."),
+    "ethics": (AccessRequest.Ethics.values, "Choose one of the two answers."),
+}
+
+
 def _clean_one(name: str, value: Any, statements: Collection[str]) -> Any:
     match name:
         case _ if name in LINES:
             return _within(clean_line(value), limit(name))
         case _ if name in TEXTS:
             return _of_few_lines(clean_text(value, limit(name)))
+        case "signatory_email":
+            return normalise(line) if (line := clean_line(value)) else ""
         case "is_student":
             return bool(value)
-        case "country":
-            return _one_of(value, dict(countries), "Choose a country from the list.")
-        case "ethics":
-            return _one_of(value, AccessRequest.Ethics.values, "Choose one of the two answers.")
+        case "country" | "ethics":
+            return _one_of(value, *_CHOICES[name])
         case "statements":
             return _ticked(value, statements)
     raise KeyError(name)

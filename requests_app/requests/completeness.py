@@ -2,6 +2,7 @@
 
 from requests_app.errors import Invalid
 from requests_app.requests.answers import is_blank, person_key
+from requests_app.requests.cosigners import address_fault, others_addresses, signatory_gaps
 from requests_app.requests.models import AccessRequest
 
 REQUIRED: dict[str, str] = {
@@ -31,6 +32,7 @@ def missing(access_request: AccessRequest) -> dict[str, list[str]]:
     if access_request.is_student and is_blank(access_request.supervisor):
         gaps["supervisor"] = ["Name the person who supervises you."]
     gaps |= _missing_ethics(access_request)
+    gaps |= signatory_gaps(access_request)
     if unticked := set(statement_ids(access_request)) - set(access_request.statements):
         gaps["statements"] = [
             "Tick every statement: one is still open."
@@ -54,11 +56,14 @@ def _missing_ethics(access_request: AccessRequest) -> dict[str, list[str]]:
 
 def _missing_of_people(access_request: AccessRequest) -> dict[str, list[str]]:
     gaps = {}
+    addresses = others_addresses(access_request)
     for index, person in enumerate(access_request.named_people.all()):
         if not person.name:
             gaps[person_key(index, "name")] = ["Give this person’s name."]
         if not person.email:
             gaps[person_key(index, "email")] = ["Give an address at which to reach this person."]
+        elif fault := address_fault(person.email, addresses):
+            gaps[person_key(index, "email")] = [fault]
     return gaps
 
 

@@ -31,6 +31,12 @@ class AccessRequest(models.Model):
         max_length=10, choices=State, default=State.DRAFT, editable=False, db_index=True
     )
     state_since = models.DateTimeField(default=timezone.now, editable=False)
+    collecting_since = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Others have yet to sign what the applicant signed: nothing may change.",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
     revision = models.PositiveIntegerField(
@@ -48,6 +54,9 @@ class AccessRequest(models.Model):
     position = models.CharField(max_length=200, blank=True)
     is_student = models.BooleanField(default=False)
     supervisor = models.CharField(max_length=300, blank=True)
+    signatory_name = models.CharField(max_length=200, blank=True)
+    signatory_position = models.CharField(max_length=200, blank=True)
+    signatory_email = models.EmailField(blank=True)
     country = CountryField(blank=True)
     research_title = models.CharField(max_length=300, blank=True)
     purpose = models.TextField(max_length=LONG_TEXT, blank=True)

@@ -32,9 +32,17 @@ def approves_for(user: User, dataset: Dataset) -> bool:
     )
 
 
+def _nobody(user: User, access_request: AccessRequest) -> bool:
+    """It follows from the last signature, whoever gives it."""
+    return False
+
+
 WHO: dict[Verb, Callable[[User, AccessRequest], bool]] = {
     Verb.EDIT: _is_applicant,
     Verb.SIGN: _is_applicant,
+    Verb.COLLECT: _is_applicant,
+    Verb.STOP: _is_applicant,
+    Verb.COMPLETE: _nobody,
     Verb.DECLINE: _is_applicant,
     Verb.WITHDRAW: _is_applicant,
     Verb.APPROVE: may_decide,

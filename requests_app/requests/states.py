@@ -15,6 +15,9 @@ class State(TextChoices):
 class Verb(TextChoices):
     EDIT = "edit", "Edit"
     SIGN = "sign", "Sign and submit"
+    COLLECT = "collect", "Sign, and wait for the others"
+    STOP = "stop", "Stop collecting signatures"
+    COMPLETE = "complete", "Submit with the last signature"
     DECLINE = "decline", "Decline the agreement"
     APPROVE = "approve", "Approve"
     RETURN = "return", "Return for changes"
@@ -26,6 +29,13 @@ class Verb(TextChoices):
 TRANSITIONS: dict[Verb, dict[State, State]] = {
     Verb.EDIT: {State.DRAFT: State.DRAFT, State.RETURNED: State.RETURNED},
     Verb.SIGN: {State.DRAFT: State.SUBMITTED, State.RETURNED: State.SUBMITTED},
+    Verb.COLLECT: {State.DRAFT: State.DRAFT, State.RETURNED: State.RETURNED},
+    Verb.STOP: {
+        State.DRAFT: State.DRAFT,
+        State.RETURNED: State.RETURNED,
+        State.APPROVED: State.APPROVED,
+    },
+    Verb.COMPLETE: {State.DRAFT: State.SUBMITTED, State.RETURNED: State.SUBMITTED},
     Verb.DECLINE: {State.DRAFT: State.WITHDRAWN, State.RETURNED: State.WITHDRAWN},
     Verb.APPROVE: {State.SUBMITTED: State.APPROVED},
     Verb.RETURN: {State.SUBMITTED: State.RETURNED},

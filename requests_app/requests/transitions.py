@@ -1,5 +1,6 @@
 """The only writer of an access request's state."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +12,19 @@ from requests_app.errors import Conflict, NotFound, Refused
 from requests_app.identity.models import User
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.permissions import may
-from requests_app.requests.policies import allows
+from requests_app.requests.policies import NOT_WHILE_COLLECTING, allows
 from requests_app.requests.states import TRANSITIONS, State, Verb
+
+WAITING_FOR_OTHERS = (
+    "You have signed, and others have yet to: until they have, nothing can be changed. To change "
+    "an answer, stop collecting signatures on the page of the request; then everybody signs anew."
+)
 
 ENTRY_KINDS: dict[Verb, str] = {
     Verb.SIGN: kinds.AGREEMENT_SIGNED,
+    Verb.COLLECT: kinds.AGREEMENT_SIGNED,
+    Verb.STOP: kinds.SIGNING_STOPPED,
+    Verb.COMPLETE: kinds.REQUEST_SUBMITTED,
     Verb.DECLINE: kinds.AGREEMENT_DECLINED,
     Verb.APPROVE: kinds.REQUEST_APPROVED,
     Verb.RETURN: kinds.REQUEST_RETURNED,
@@ -40,6 +49,8 @@ def lock(access_request_id: UUID | str, verb: Verb, by: User) -> AccessRequest:
         raise NotFound("There is no such request.")
     if not may(by, verb, access_request):
         raise Refused("You may not do this to this request.")
+    if verb in NOT_WHILE_COLLECTING and access_request.collecting_since is not None:
+        raise Conflict(WAITING_FOR_OTHERS)
     if not allows(access_request, verb):
         raise Conflict(
             f"This request is “{access_request.get_state_display()}” now, "
@@ -48,18 +59,31 @@ def lock(access_request_id: UUID | str, verb: Verb, by: User) -> AccessRequest:
     return access_request
 
 
-def move(access_request: AccessRequest, *, verb: Verb, by: User, **details: Any) -> None:
+def set_collecting(access_request: AccessRequest, since: datetime | None) -> None:
+    """Writes since when others have yet to sign a new version under an approved request.
+
+    Part of the verb that locked the row, puts or drops a signature, and writes the entry.
+    """
+    access_request.collecting_since = since
+    access_request.save(update_fields=["collecting_since", "updated_at"])
+
+
+def move(access_request: AccessRequest, *, verb: Verb, by: log.Audited, **details: Any) -> None:
     """Writes the state that `verb` leads to, and the one entry of the deed with its `details`.
 
-    `access_request` must come from `lock` in the same transaction.
+    `access_request` must come from `lock` in the same transaction, or its row be locked otherwise
+    when the move follows from the last signature (`Verb.COMPLETE`).
     """
     if transaction.get_autocommit():
         raise RuntimeError("a request moves only inside the transaction that locked it")
     start = State(access_request.state)
     end = TRANSITIONS[verb][start]
     access_request.state = end
-    access_request.state_since = timezone.now()
-    access_request.save(update_fields=["state", "state_since", "updated_at"])
+    now = timezone.now()
+    if start != end:
+        access_request.state_since = now
+    access_request.collecting_since = now if verb is Verb.COLLECT else None
+    access_request.save(update_fields=["state", "state_since", "collecting_since", "updated_at"])
     log.record(
         ENTRY_KINDS[verb],
         by=by,

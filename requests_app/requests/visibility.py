@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from requests_app.errors import NotFound
 from requests_app.identity.models import User
@@ -30,9 +30,11 @@ def for_review(user: User) -> QuerySet[AccessRequest]:
     Auditors see those of every dataset. An applicant's unsigned draft is nobody else's business.
     """
     roles = set(user.groups.values_list("name", flat=True)) if user.is_active else set()
-    seen = AccessRequest.objects.filter(agreements__isnull=False).distinct()
+    signed = AccessRequest.objects.exclude(state=State.DRAFT)
+    # A signing that was stopped before all had signed left no agreement.
+    seen = signed.filter(agreements__isnull=False, agreements__void=None).distinct()
     if not user.is_staff or not roles & {APPROVERS, REVIEWERS, AUDITORS}:
         return seen.none()
     if AUDITORS in roles:
         return seen
-    return seen.filter(Q(dataset__maintainers=user)).exclude(state=State.DRAFT)
+    return seen.filter(dataset__maintainers=user)

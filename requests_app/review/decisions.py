@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from requests_app import conf
 from requests_app.agreements.models import Agreement, AgreementDocument
+from requests_app.agreements.outstanding import complete
 from requests_app.distribution import grants
 from requests_app.errors import Conflict
 from requests_app.identity.models import User
@@ -123,7 +124,7 @@ def _lock(access_request_id: UUID | str, verb: Verb, by: User) -> AccessRequest:
 
 
 def _agreement(access_request: AccessRequest, agreement_id: UUID | str) -> Agreement:
-    latest = access_request.agreements.order_by("-signed_at").first()
+    latest = complete(access_request.agreements.order_by("-signed_at")).first()
     if latest is None or str(latest.pk) != str(agreement_id):
         raise Conflict(SIGNED_AGAIN)
     return latest

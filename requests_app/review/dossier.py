@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 
 from requests_app.agreements.models import Agreement, AgreementDocument
+from requests_app.agreements.outstanding import complete
 from requests_app.distribution.models import Grant
 from requests_app.errors import NotFound
 from requests_app.identity.models import User
@@ -72,8 +73,9 @@ def visible(*, access_request_id: object, to: User) -> AccessRequest:
 
 
 def latest_agreement(access_request: AccessRequest) -> Agreement:
-    """Returns the agreement signed last; NotFound for a request that never was signed."""
-    found = access_request.agreements.select_related("text").order_by("-signed_at").first()
+    """Returns the agreement that all signed last; NotFound where there never was one."""
+    signed = complete(access_request.agreements.select_related("text"))
+    found = signed.order_by("-signed_at").first()
     if found is None:
         raise NotFound("This request has not been signed.")
     return found
@@ -106,7 +108,7 @@ def _ethics_said(agreement: Agreement) -> str:
 def dossier(access_request: AccessRequest, *, reader: User) -> Dossier:
     """Gathers everything about a request that `visible` returned. A fixed number of queries."""
     agreement = latest_agreement(access_request)
-    earlier = access_request.agreements.exclude(pk=agreement.pk).order_by("-signed_at")
+    earlier = complete(access_request.agreements.exclude(pk=agreement.pk)).order_by("-signed_at")
     rendered = Exists(AgreementDocument.objects.filter(agreement=OuterRef("pk")))
     others = for_review(reader).filter(applicant=access_request.applicant_id)
     named = agreement.values.get("named_people", [])

@@ -23,7 +23,6 @@ class ApplicantRequest(HttpRequest):
 
 Page = Callable[[ApplicantRequest], HttpResponse]
 RequestPage = Callable[..., HttpResponse]
-"""Takes the HTTP request, the access request, and by name what else its address names."""
 
 
 def applicant_page(*methods: str) -> Callable[[Page], Callable[..., HttpResponse]]:
@@ -49,14 +48,15 @@ def applicant_page(*methods: str) -> Callable[[Page], Callable[..., HttpResponse
 def own_request_page(*methods: str) -> Callable[[RequestPage], Callable[..., HttpResponse]]:
     """Makes a view a page of one request, `pk`, which exists for its applicant and nobody else.
 
-    Whose it is is asked before the method: a stranger learns nothing from a 405.
+    The view takes the HTTP request, the access request, and what else its address names. Whose it
+    is is asked before the method: a stranger learns nothing from a 405.
     """
 
     def decorate(view: RequestPage) -> Callable[..., HttpResponse]:
         @never_cache
         @login_required
         @wraps(view)
-        def enter(request: HttpRequest, pk: UUID, **named: int) -> HttpResponse:
+        def enter(request: HttpRequest, pk: UUID, **named: UUID | int) -> HttpResponse:
             guest = cast("ApplicantRequest", request)
             _require_verified(guest.user)
             access_request = own_or_404(guest.user, pk)

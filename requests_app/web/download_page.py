@@ -1,147 +1,171 @@
-"""What the page of a download link shows: releases, classes, and commands to copy."""
+"""What the page of a download link shows: releases, a chooser of classes, commands to copy."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
-from urllib.parse import quote
+from typing import Any
 
-from django.db.models import Count, QuerySet, Sum
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 
-from requests_app.datasets.card import card_from
-from requests_app.datasets.manifest import MANIFEST
-from requests_app.datasets.models import File, Release
-from requests_app.distribution.access import fetchable_files
-from requests_app.distribution.models import DownloadLink
-from requests_app.distribution.packages import package_of
+from requests_app.datasets.card import Card, card_from
+from requests_app.datasets.models import Release
+from requests_app.distribution.choices import CLASS, NOTHING, SPLIT, WHOLE, Choice, Content
+from requests_app.distribution.models import DownloadLink, ManifestSignature
+from requests_app.distribution.packages import Package, package_of
+from requests_app.errors import Invalid, NotFound
+from requests_app.web.commands import Command, commands
+from requests_app.web.file_lists import below
 
-_PLAIN: Final = "!$&'()*+,;=/~:@"
-"""What stands in a path as it is (RFC 3986 section 3.3), the same as for `reverse`."""
+RELEASE = "release"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """How many files of one class there are, and how many bytes they have together."""
+    """How many clips of one class or split there are, and how many bytes they have together."""
 
+    key: str
     name: str
     count: int
     size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command to copy into a terminal; `id` is unique on the page."""
-
-    id: str
-    caption: str
-    text: str
+    chosen: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One release as the page offers it. URLs are absolute, sizes in bytes."""
+    """One release, or what was chosen of it, as the page offers it. URLs absolute, sizes in bytes.
+
+    `cells` is (class, split, clips, bytes) of the whole release: what the page's script adds up.
+    """
 
     release: Release
-    name: str
-    archive_url: str
-    archive_size: int
+    package: Package
+    choice: Choice
+    fault: str
+    zip_url: str
+    tar_url: str
     manifest_url: str
     urls_url: str
+    signature_url: str
+    listing_url: str
     classes: list[Row]
-    others: list[tuple[File, str]]
+    splits: list[Row]
+    cells: list[list[object]]
+    others: list[tuple[Content, str]]
     commands: list[Command]
+
+    @property
+    def cells_id(self) -> str:
+        """The id of the element that holds `cells`."""
+        return f"cells-{self.release.pk}"
+
+    @property
+    def clips(self) -> int:
+        """How many clips are chosen."""
+        return sum(1 for each in self.package.contents if each.label)
 
 
 def page_context(
     request: HttpRequest, link: DownloadLink, releases: list[Release], now: datetime
 ) -> dict[str, Any]:
-    """Template context of `web/download.html`; four queries, however many releases there are."""
+    """Template context of `web/download.html`.
+
+    The query string may hold what was chosen of one release: `release`, `class` and `split`.
+    """
     card = card_from(link.grant.dataset.card)
-    files = fetchable_files(link.grant, now)
-    tallies = list(
-        files.exclude(label="")
-        .order_by()
-        .values("release_id", "label")
-        .annotate(count=Count("pk"), size=Sum("size"))
+    signed = set(
+        ManifestSignature.objects.filter(release__in=releases).values_list("release_id", flat=True)
     )
-    others = list(files.filter(label="").order_by("path"))
-    names = {clip_class.key: clip_class.name for clip_class in card.classes}
-    offers = []
-    for release in releases:
-        found = {t["label"]: t for t in tallies if t["release_id"] == release.pk}
-        ordered = [key for key in names if key in found] + sorted(found.keys() - names.keys())
-        rows = [
-            Row(names.get(key, key), found[key]["count"], found[key]["size"]) for key in ordered
-        ]
-        offers.append(
-            _offer(request, release, rows, [f for f in others if f.release_id == release.pk])
-        )
-    holder = link.grant.applicant_id == request.user.pk
     return {
         "link": link,
         "grant": link.grant,
         "card": card,
-        "offers": offers,
+        "offers": [
+            _offer(request, release, card, signed=release.pk in signed) for release in releases
+        ],
         "is_synthetic": any(release.is_synthetic for release in releases),
-        "is_holder": holder,
+        "is_holder": link.grant.applicant_id == request.user.pk,
+        "client_url": request.build_absolute_uri(reverse("client")),
         "now": now,
     }
 
 
-def urls_file(request: HttpRequest, release: Release, files: QuerySet[File]) -> bytes:
-    """The aria2 input file of a release: for each file its URL, where it goes, and its digest."""
-    name = package_of(release).name
-    rows = files.filter(release=release).order_by("path").values_list("path", "sha256")
-    # Thousands of addresses with one beginning: reversing each would take a second.
-    beginning = _below(request, release, "file", "x").removesuffix("x")
-    manifest = [(MANIFEST, _below(request, release, "manifest"), release.manifest_sha256)]
-    listed = [(path, beginning + quote(path, safe=_PLAIN), digest) for path, digest in rows]
-    return "".join(_aria2(name, [*manifest, *listed])).encode()
-
-
-def _aria2(folder: str, items: Iterable[tuple[str, str, str]]) -> Iterator[str]:
-    for path, url, digest in items:
-        yield f"{url}\n  out={folder}/{path}\n  checksum=sha-256={digest}\n"
-
-
-def _offer(request: HttpRequest, release: Release, classes: list[Row], others: list[File]) -> Offer:
-    package = package_of(release)
-    archive_url = _below(request, release, "archive", package.name)
-    manifest_url, urls_url = (_below(request, release, what) for what in ("manifest", "urls"))
+def _offer(request: HttpRequest, release: Release, card: Card, *, signed: bool) -> Offer:
+    whole = package_of(release)
+    choice, fault = _chosen(request.GET, release, whole.contents)
+    package = package_of(release, choice)
+    zip_url, tar_url = (
+        below(request, release, form, package.name, choice=choice) for form in ("zip", "tar")
+    )
+    manifest_url, urls_url = (
+        below(request, release, what, choice=choice) for what in ("manifest", "urls")
+    )
+    names = {each.key: each.name for each in card.classes}
+    clips = [each for each in whole.contents if each.label]
     return Offer(
         release=release,
-        name=package.name,
-        archive_url=archive_url,
-        archive_size=package.archive.length,
+        package=package,
+        choice=choice,
+        fault=fault,
+        zip_url=zip_url,
+        tar_url=tar_url,
         manifest_url=manifest_url,
         urls_url=urls_url,
-        classes=classes,
-        others=[(file, _below(request, release, "file", file.path)) for file in others],
-        commands=_commands(package.name, archive_url, urls_url),
+        signature_url=below(request, release, "signature") if signed else "",
+        listing_url=below(request, release, "listing"),
+        classes=_rows([(each.label, each.size) for each in clips], names, choice.classes),
+        splits=_rows([(each.split, each.size) for each in clips if each.split], {}, choice.splits),
+        cells=_cells(clips),
+        others=[
+            (each, below(request, release, "file", each.path))
+            for each in whole.contents
+            if not each.label
+        ],
+        commands=commands(request, package, choice, zip_url, urls_url),
     )
 
 
-def _commands(name: str, archive_url: str, urls_url: str) -> list[Command]:
-    ident = name.replace(".", "-")
+def _chosen(query: QueryDict, release: Release, contents: Sequence[Content]) -> tuple[Choice, str]:
+    """The choice that the page's form sent for this release, and what is wrong with it if so.
+
+    The form ticks everything at first: all of it is the whole release, and nothing is a fault.
+    """
+    if query.get(RELEASE) != release.version:
+        return WHOLE, ""
+    classes, splits = set(query.getlist(CLASS)), set(query.getlist(SPLIT))
+    known = {each.label for each in contents if each.label}
+    known_splits = {each.split for each in contents if each.split}
+    if not classes or (known_splits and not splits):
+        return WHOLE, NOTHING
+    choice = Choice(
+        () if classes >= known else tuple(sorted(classes)),
+        () if splits >= known_splits else tuple(sorted(splits)),
+    )
+    try:
+        package_of(release, choice)
+    except (Invalid, NotFound) as error:
+        return WHOLE, error.message
+    return choice, ""
+
+
+def _rows(
+    found: Sequence[tuple[str, int]], names: dict[str, str], chosen: tuple[str, ...]
+) -> list[Row]:
+    """One row for each key, those of the card first and in its order."""
+    sizes: dict[str, list[int]] = {}
+    for key, size in found:
+        sizes.setdefault(key, []).append(size)
+    ordered = [key for key in names if key in sizes] + sorted(sizes.keys() - names.keys())
     return [
-        Command(f"wget-{ident}", "wget: the whole release; run it again to continue",
-                f"wget -c '{archive_url}'"),
-        Command(f"curl-{ident}", "curl: the same",
-                f"curl -f -C - --retry 20 -o '{name}.zip' '{archive_url}'"),
-        Command(f"aria2-{ident}", "aria2: the same over four connections",
-                f"aria2c -c -x 4 -s 4 -o '{name}.zip' '{archive_url}'"),
-        Command(f"aria2-files-{ident}", "aria2: every file by itself, each checked as it arrives",
-                f"curl -f -o urls.txt '{urls_url}'\naria2c -c -j 8 -i urls.txt"),
-        Command(f"check-{ident}", "Unpack and check every file",
-                f"unzip -q '{name}.zip' && cd '{name}' && sha256sum --quiet -c {MANIFEST}"),
-    ]  # fmt: skip
+        Row(key, names.get(key, key), len(sizes[key]), sum(sizes[key]), key in (chosen or ordered))
+        for key in ordered
+    ]
 
 
-def _below(request: HttpRequest, release: Release, what: str, *names: str) -> str:
-    """The absolute URL of something of one release, below the link of this request."""
-    token = request.resolver_match.kwargs["token"] if request.resolver_match else ""
-    version = () if what == "archive" else (release.version,)
-    path = reverse(f"release_{what}", args=[token, *version, *names])
-    return request.build_absolute_uri(path)
+def _cells(clips: Sequence[Content]) -> list[list[object]]:
+    sums: dict[tuple[str, str], tuple[int, int]] = {}
+    for each in clips:
+        key = (each.label, each.split or "")
+        count, size = sums.get(key, (0, 0))
+        sums[key] = (count + 1, size + each.size)
+    return [[*key, *tally] for key, tally in sums.items()]

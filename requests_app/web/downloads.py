@@ -9,28 +9,28 @@ import mimetypes
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial, wraps
-from hashlib import sha256
 from http import HTTPStatus
 
 from django.db import DatabaseError, transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from requests_app.audit import kinds, log
-from requests_app.datasets.manifest import MANIFEST
 from requests_app.datasets.models import File, Release
 from requests_app.distribution import streams
 from requests_app.distribution.access import fetchable_files, fetchable_releases, resolve
 from requests_app.distribution.models import DownloadLink
-from requests_app.distribution.packages import package_of, storage, whole_file
+from requests_app.distribution.packages import storage, stored_key, whole_file
 from requests_app.distribution.ranges import Selection
 from requests_app.distribution.storage.base import StorageError
 from requests_app.errors import NotFound
-from requests_app.web.download_page import page_context, urls_file
+from requests_app.web.download_page import page_context
+from requests_app.web.file_lists import quoted
+from requests_app.web.handing_over import hand_over
 from requests_app.web.refusals import refuse_link, say
 from requests_app.web.serving import PRIVATE, Content, Representation, private, serve
 
@@ -86,15 +86,15 @@ def file(
     request: HttpRequest, link: DownloadLink, now: datetime, path: str, version: str | None = None
 ) -> HttpResponseBase:
     """One file of the newest release, or of the release named."""
+    files = fetchable_files(link.grant, now).filter(release__in=releases_of(link, now, version)[:1])
     row = (
-        fetchable_files(link.grant, now)
-        .filter(release__in=_releases(link, now, version)[:1], path=path)
+        files.filter(path=path)
         .select_related("release__dataset")
         .defer("release__dataset__card")
         .first()
     )
     if row is None:
-        raise NotFound(NO_FILE)
+        return _folder(request, files, path)
     content = Representation(
         length=row.size,
         etag=f'"{row.sha256}"',
@@ -103,79 +103,34 @@ def file(
         read=partial(_read_file, row),
     )
     facts = {"release": row.release.version, "path": row.path, "sha256": row.sha256}
-    return serve(request, content, _recorder(kinds.FILE_DOWNLOADED, link, **facts))
+    record = recorder(kinds.FILE_DOWNLOADED, link, **facts)
+    return hand_over(request, stored_key(row), content, record) or serve(request, content, record)
 
 
-@opened
-def archive(request: HttpRequest, link: DownloadLink, now: datetime, name: str) -> HttpResponseBase:
-    """The whole release as one stored ZIP, named like its top folder."""
-    prefix = f"{link.grant.dataset.slug}-"
-    if not name.startswith(prefix):
-        raise NotFound(NO_RELEASE)
-    release = _release(link, now, name.removeprefix(prefix))
-    layout = package_of(release).archive
-    content = Representation(
-        length=layout.length,
-        etag=layout.etag,
-        name=f"{name}.zip",
-        media_type="application/zip",
-        read=lambda start, stop: streams.stream(storage(), layout.segments(start, stop)),
-    )
-    facts = {"release": release.version, "name": content.name, "etag": layout.etag.strip('"')}
-    return serve(request, content, _recorder(kinds.ARCHIVE_DOWNLOADED, link, **facts))
-
-
-@opened
-def manifest(
-    request: HttpRequest, link: DownloadLink, now: datetime, version: str | None = None
-) -> HttpResponseBase:
-    """The digests of a release's files, as `sha256sum -c` reads them."""
-    release = _release(link, now, version)
-    text = package_of(release).manifest
-    return _serve_text(request, link, release, MANIFEST, text)
-
-
-@opened
-def urls(
-    request: HttpRequest, link: DownloadLink, now: datetime, version: str | None = None
-) -> HttpResponseBase:
-    """An input file for aria2: every file of a release with its digest."""
-    release = _release(link, now, version)
-    text = urls_file(request, release, fetchable_files(link.grant, now))
-    return _serve_text(request, link, release, "urls.txt", text)
-
-
-def _releases(link: DownloadLink, now: datetime, version: str | None) -> QuerySet[Release]:
+def releases_of(link: DownloadLink, now: datetime, version: str | None) -> QuerySet[Release]:
     found = fetchable_releases(link.grant, now)
     return found if version is None else found.filter(version=version)
 
 
-def _release(link: DownloadLink, now: datetime, version: str | None) -> Release:
-    release = _releases(link, now, version).first()
+def release_of(link: DownloadLink, now: datetime, version: str | None) -> Release:
+    release = releases_of(link, now, version).first()
     if release is None:
         raise NotFound(NO_RELEASE)
     return release
+
+
+def _folder(request: HttpRequest, files: QuerySet[File], path: str) -> HttpResponseBase:
+    """Where a path names a folder, its listing is one slash further, as file servers have it."""
+    if not files.filter(path__startswith=f"{path}/").exists():
+        raise NotFound(NO_FILE)
+    return private(HttpResponseRedirect(f"{quoted(path.rpartition('/')[2])}/"))
 
 
 def _read_file(row: File, start: int, stop: int) -> Content:
     return streams.open_slice(storage(), whole_file(row, start, stop))
 
 
-def _serve_text(
-    request: HttpRequest, link: DownloadLink, release: Release, name: str, text: bytes
-) -> HttpResponseBase:
-    content = Representation(
-        length=len(text),
-        etag=f'"{sha256(text).hexdigest()}"',
-        name=name,
-        media_type="text/plain; charset=utf-8",
-        read=lambda start, stop: text[start:stop],
-    )
-    facts = {"release": release.version, "name": name}
-    return serve(request, content, _recorder(kinds.MANIFEST_DOWNLOADED, link, **facts))
-
-
-def _recorder(kind: str, link: DownloadLink, **facts: str) -> Callable[[Selection, int], None]:
+def recorder(kind: str, link: DownloadLink, **facts: str) -> Callable[[Selection, int], None]:
     """What writes the entry of a download: filed under the grant's request, by its holder."""
 
     def record(selection: Selection, status: int) -> None:

@@ -5,6 +5,7 @@ from django.shortcuts import render
 from django.utils.http import content_disposition_header
 
 from requests_app.agreements.models import Agreement, AgreementDocument
+from requests_app.agreements.outstanding import complete
 from requests_app.errors import NotFound
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.opening import record_opened
@@ -19,12 +20,12 @@ def request_agreement(request: ApplicantRequest, access_request: AccessRequest) 
 
     202 with a sentence while the PDF is being made.
     """
-    agreements = access_request.agreements.defer("values", "evidence")
+    agreements = complete(access_request.agreements.defer("values", "evidence"))
     if number := request.GET.get("number"):
         agreements = agreements.filter(number=number)
     agreement = agreements.first()
     if agreement is None:
-        raise NotFound("No agreement has been signed under this request yet.")
+        raise NotFound("No agreement has been signed by everybody under this request yet.")
     document = AgreementDocument.objects.filter(agreement=agreement).last()
     if document is None:
         return _not_ready(request, agreement)

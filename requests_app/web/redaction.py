@@ -1,17 +1,19 @@
-"""Keeping the tokens of download links out of the logs: whoever reads a log must not fetch."""
+"""Keeping the tokens of links and invitations out of the logs: who reads a log uses none."""
 
 import logging
 import re
 from typing import Any, Final
 
-# Below /d/ (a blank may have been pasted in before it), or anything that has the shape of a token.
-_BELOW_LINK: Final = re.compile(r"(/d/\s*)[^/\s?#'\"]+|[\w-]{22}\.[\w-]{43}\.[\w-]{43}", re.ASCII)
+# Below /d/ (a blank may have been pasted in before it) or /sign/, or the shape of a token anywhere.
+_SECRET: Final = re.compile(
+    r"(/d/\s*|/sign/)[^/\s?#'\"]+|[\w-]{22}\.[\w-]{43}\.[\w-]{43}", re.ASCII
+)
 LOGGERS: Final = ("django.request", "django.server", "gunicorn.error", "gunicorn.access")
 
 
 def redact(text: str) -> str:
-    """The text with every token of a link's address replaced by `…`."""
-    return _BELOW_LINK.sub(lambda found: f"{found[1] or ''}…", text)
+    """The text with every token of a secret address replaced by `…`."""
+    return _SECRET.sub(lambda found: f"{found[1] or ''}…", text)
 
 
 class RedactTokens(logging.Filter):

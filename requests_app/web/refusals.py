@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 EVERY_SECONDS = 60
 
 HEADINGS = {
+    HTTPStatus.BAD_REQUEST: "That is not a choice",
     HTTPStatus.FORBIDDEN: "This link does not open any more",
     HTTPStatus.NOT_FOUND: "There is nothing here",
     HTTPStatus.SERVICE_UNAVAILABLE: "Not at the moment",

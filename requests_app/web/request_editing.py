@@ -11,6 +11,7 @@ from requests_app.requests.completeness import missing
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.policies import allows
 from requests_app.requests.states import Verb
+from requests_app.requests.transitions import WAITING_FOR_OTHERS
 from requests_app.requests.visibility import own_or_404
 from requests_app.web.applicants import ApplicantRequest, own_request_page
 from requests_app.web.request_forms import PeopleForms, RequestForm, people_forms, problems
@@ -41,16 +42,14 @@ def _filled_from(access_request: AccessRequest) -> tuple[RequestForm, PeopleForm
     initial = {name: getattr(access_request, name) for name in answering.ANSWERS}
     form = RequestForm(
         initial={**initial, "revision": access_request.revision},
-        statements=access_request.dataset.card["compliance"],
+        card=access_request.dataset.card,
     )
     named = [person.as_value() for person in access_request.named_people.all()]
     return form, people_forms(initial=named)
 
 
 def _save(request: ApplicantRequest, access_request: AccessRequest) -> HttpResponse:
-    form = RequestForm(
-        request.POST, request.FILES, statements=access_request.dataset.card["compliance"]
-    )
+    form = RequestForm(request.POST, request.FILES, card=access_request.dataset.card)
     people = people_forms(request.POST)
     well_formed = all([form.is_valid(), people.is_valid()])
     try:
@@ -129,6 +128,8 @@ def _page(
 
 
 def _cannot_change(access_request: AccessRequest) -> str:
+    if access_request.collecting_since:
+        return WAITING_FOR_OTHERS
     return (
         f"This request is “{access_request.get_state_display()}” now, "
         "so its answers cannot be changed."

@@ -9,12 +9,14 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 from django_countries import countries
 
+from requests_app.datasets.card import card_from
 from requests_app.errors import Invalid
 from requests_app.requests import answers as answering
 from requests_app.requests.documents import Upload, check_pdf, check_size
 from requests_app.requests.models import AccessRequest
 
 PEOPLE: Final = "named_people"
+SIGNATORY: Final = ("signatory_name", "signatory_position", "signatory_email")
 _NOT_OFFERED: Final = {"invalid_choice": "Choose one of the answers offered here."}
 
 
@@ -75,6 +77,10 @@ class RequestForm(PointingForm):
     is_student = forms.BooleanField(label="I am a student", required=False)
     supervisor = _line("Supervisor", "For students: the full name and position of your supervisor.")
 
+    signatory_name = _line("Full name", "Of the person who may sign for your institution.", "off")
+    signatory_position = _line("Position", "For example: director of the research office.", "off")
+    signatory_email = _line("E-mail address", "Their own address at your institution.", "off")
+
     research_title = _line("Title of the research")
     purpose = _text(
         "purpose",
@@ -121,10 +127,13 @@ class RequestForm(PointingForm):
         },
     )
 
-    def __init__(self, *args: Any, statements: Iterable[Mapping[str, str]], **kwargs: Any) -> None:
-        """`statements` are the card's compliance statements: `id` and `text` of each."""
+    def __init__(self, *args: Any, card: Mapping[str, Any], **kwargs: Any) -> None:
+        """`card` is the dataset's: its statements are asked, and a signatory where it wants one."""
         super().__init__(*args, **kwargs)
-        choices = [(each["id"], each["text"]) for each in statements]
+        if not card_from(card).signing.authorised_signatory:
+            for name in SIGNATORY:
+                del self.fields[name]
+        choices = [(each["id"], each["text"]) for each in card["compliance"]]
         self.statement_ids = [key for key, _ in choices]
         cast("forms.ChoiceField", self.fields["statements"]).choices = choices
         cast("forms.ChoiceField", self.fields["country"]).choices = [("", "Choose"), *countries]

@@ -11,11 +11,13 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from requests_app.agreements.models import without_content
+from requests_app.agreements.outstanding import Outcome, open_agreement
 from requests_app.datasets.models import Dataset
 from requests_app.distribution.models import Grant, GrantState
 from requests_app.distribution.reconsents import due_at, unmet_campaign
 from requests_app.errors import Conflict, Invalid, NotFound, Refused
 from requests_app.lifecycle import withdrawing
+from requests_app.lifecycle.leaving import members
 from requests_app.requests import drafts
 from requests_app.requests.completeness import missing
 from requests_app.requests.models import AccessRequest
@@ -24,6 +26,7 @@ from requests_app.requests.states import State, Verb
 from requests_app.requests.visibility import own
 from requests_app.review.models import Decision
 from requests_app.web.applicants import ApplicantRequest, applicant_page, own_request_page
+from requests_app.web.signer_list import Signer, signers, waited_for
 from requests_app.web.signing_anew import waiting_grant
 from requests_app.web.timeline import timeline
 
@@ -59,13 +62,16 @@ def request_detail(request: ApplicantRequest, access_request: AccessRequest) -> 
     """Shows where the request stands, what comes next, and what happened so far."""
     grants = list(_grants(access_request))
     active = any(grant.state() is GrantState.ACTIVE for grant in grants)
-    agreements = access_request.agreements.defer("values", "evidence").prefetch_related(
-        without_content()
-    )
+    signing = open_agreement(access_request) if access_request.collecting_since else None
+    rows = signers(signing) if signing else []
+    agreements = access_request.agreements.defer("values", "evidence").select_related("void")
     context = {
         "access_request": access_request,
-        "standing": _standing(access_request, active=active),
-        "agreements": agreements,
+        "standing": _standing(access_request, rows, active=active),
+        "agreements": agreements.prefetch_related(without_content()),
+        "signing": signing,
+        "signers": rows,
+        "members": members(access_request) if active else [],
         "decision": _decision(access_request),
         "grants": grants,
         "to_sign": _to_sign(grants),
@@ -133,8 +139,16 @@ _NEXT: Final[dict[State, Standing]] = {
 }
 
 
-def _standing(access_request: AccessRequest, *, active: bool) -> Standing:
+OWN_CERTIFICATE: Final = (
+    "What is left is your digital signature: download the document, sign it with your certificate, "
+    "and upload it. That submits your request."
+)
+
+
+def _standing(access_request: AccessRequest, rows: list[Signer], *, active: bool) -> Standing:
     state = State(access_request.state)
+    if access_request.collecting_since is not None and state is not State.APPROVED:
+        return Standing(2, _of_collecting(rows) if waited_for(rows) else OWN_CERTIFICATE)
     if state is State.DRAFT:
         return _standing_of_draft(len(missing(access_request)))
     if state is State.APPROVED:
@@ -147,6 +161,20 @@ def _standing(access_request: AccessRequest, *, active: bool) -> Standing:
         )
         return Standing(4, sentence)
     return _NEXT[state]
+
+
+def _of_collecting(rows: list[Signer]) -> str:
+    if any(row.outcome is Outcome.DECLINED for row in rows):
+        return (
+            "Somebody whom you invited does not sign, so your request cannot be submitted like "
+            "this. Go on without them, or stop and change your answers."
+        )
+    left = waited_for(rows)
+    who = "one more person has" if left == 1 else f"{left} more people have"
+    return (
+        f"You have signed; {who} yet to sign. With the last signature your request is submitted, "
+        "and a maintainer reads it."
+    )
 
 
 def _standing_of_draft(gaps: int) -> Standing:

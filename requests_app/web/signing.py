@@ -14,6 +14,9 @@ from django.utils import timezone
 from django.utils.html import escape
 from django.utils.translation import get_language
 
+from requests_app.agreements import drawing
+from requests_app.agreements.inviting import asks_others
+from requests_app.agreements.models import Agreement
 from requests_app.agreements.preview import Preview, preview
 from requests_app.agreements.signing import sign
 from requests_app.errors import Conflict, Invalid, Refused
@@ -31,6 +34,16 @@ CHANGED: Final = (
     "The agreement is no longer the one you were shown: its text or one of your answers has "
     "changed since. Nothing was signed. Read it again and sign what is there."
 )
+
+
+WAYS: Final = [
+    ("here", "Here: my typed name is my signature."),
+    (
+        "certificate",
+        "With a certificate of my own (PAdES): I get the PDF, sign it with my program, and upload "
+        "it. Most people have no such certificate.",
+    ),
+]
 
 
 class SigningForm(PointingForm):
@@ -55,6 +68,12 @@ class SigningForm(PointingForm):
         strip=False,
         error_messages={"required": "Type your full name; that is your signature."},
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    drawn = forms.CharField(
+        required=False,
+        max_length=drawing.LONGEST,
+        error_messages={"max_length": "The drawing is too long. Clear it, or draw less."},
+        widget=forms.HiddenInput,
     )
     password = forms.CharField(
         label="Your password",
@@ -82,7 +101,7 @@ class SigningForm(PointingForm):
         """Returns what was given, as the verbs that sign take it; the password was right now."""
         names = ("typed_name", "affirmations", "consent_electronic", "text_id", "shown_sha256")
         return {
-            **{name: self.cleaned_data[name] for name in names},
+            **{name: self.cleaned_data[name] for name in (*names, "drawn")},
             "reauthenticated_at": timezone.now(),
             "method": "password",
             "locale": get_language() or "",
@@ -92,6 +111,23 @@ class SigningForm(PointingForm):
         """Whether the page that was sent in showed what would be signed now."""
         sent = (self.data.get("text_id"), self.data.get("shown_sha256"))
         return sent == (str(shown.text_id), shown.shown_sha256)
+
+
+class FirstSigningForm(SigningForm):
+    """Signing a request: here, or with a certificate of one's own."""
+
+    way = forms.ChoiceField(
+        label="How do you sign?",
+        choices=WAYS,
+        initial="here",
+        required=False,
+        widget=forms.RadioSelect,
+    )
+
+    def signature(self) -> dict[str, Any]:
+        """Returns what was given, as `sign` takes it."""
+        own_certificate = self.cleaned_data["way"] == "certificate"
+        return {**super().signature(), "own_certificate": own_certificate}
 
 
 @own_request_page("GET", "HEAD", "POST")
@@ -106,8 +142,8 @@ def request_sign(request: ApplicantRequest, access_request: AccessRequest) -> Ht
         return redirect(f"{reverse('request_edit', args=[access_request.pk])}?{CHECK}")
     shown, name = preview(access_request), access_request.legal_name
     if request.method != "POST":
-        return _page(request, access_request, shown, SigningForm(shown=shown, legal_name=name))
-    form = SigningForm(request.POST, shown=shown, legal_name=name)
+        return _page(request, access_request, shown, FirstSigningForm(shown=shown, legal_name=name))
+    form = FirstSigningForm(request.POST, shown=shown, legal_name=name)
     if not form.is_about(shown):
         return _overtaken(request, access_request, CHANGED)
     if status := refuse_unproven(request, form):
@@ -141,7 +177,7 @@ def _sign(
     request: ApplicantRequest, access_request: AccessRequest, shown: Preview, form: SigningForm
 ) -> HttpResponse:
     try:
-        sign(access_request_id=access_request.pk, by=request.user, **form.signature())
+        agreement = sign(access_request_id=access_request.pk, by=request.user, **form.signature())
     except Invalid as error:
         form.point_out(error.fields or {"": [error.message]})
         return _page(request, access_request, shown, form, status=400)
@@ -149,20 +185,33 @@ def _sign(
         return _page(request, access_request, shown, form, status=403, notice=error.message)
     except Conflict as error:
         return _overtaken(request, access_request, error.message)
-    messages.success(
-        request,
-        "Signed and submitted. A copy of the agreement is being made for you and will be sent to "
-        f"{request.user.email}.",
-    )
+    if hasattr(agreement, "own_certificate"):
+        return redirect("request_own_certificate", access_request.pk)
+    messages.success(request, _signed(agreement, request.user.email))
     return redirect("request_detail", access_request.pk)
 
 
-def _already(request: ApplicantRequest, access_request: AccessRequest) -> HttpResponse:
-    sentence = (
-        "You have signed already: the request is submitted, and nothing was signed a second time."
-        if access_request.state == State.SUBMITTED
-        else f"This request is “{access_request.get_state_display()}” now, so it cannot be signed."
+def _signed(agreement: Agreement, email: str) -> str:
+    if others := agreement.signatories.count():
+        who = "to the person" if others == 1 else f"to the {others} people"
+        return f"Signed. An invitation is on its way {who} who must sign with you."
+    return (
+        "Signed and submitted. A copy of the agreement is being made for you and will be sent to "
+        f"{email}."
     )
+
+
+def _already(request: ApplicantRequest, access_request: AccessRequest) -> HttpResponse:
+    if access_request.collecting_since and access_request.state != State.APPROVED:
+        sentence = "You have signed already: others have yet to, and nothing was signed twice."
+    elif access_request.state == State.SUBMITTED:
+        sentence = (
+            "You have signed already: the request is submitted, and nothing was signed a second "
+            "time."
+        )
+    else:
+        state = access_request.get_state_display()
+        sentence = f"This request is “{state}” now, so it cannot be signed."
     messages.info(request, sentence)
     return redirect("request_detail", access_request.pk)
 
@@ -175,7 +224,7 @@ def _overtaken(
     if not allows(now, Verb.SIGN):
         return _already(request, now)
     shown = preview(now)
-    form = SigningForm(
+    form = FirstSigningForm(
         initial={"typed_name": request.POST.get("typed_name", "")},
         shown=shown,
         legal_name=now.legal_name,
@@ -195,6 +244,7 @@ def _page(
     context = {
         "access_request": access_request,
         "shown": shown,
+        "with_others": asks_others(access_request),
         "form": form,
         "problems": [] if not form.is_bound else problems(form),
         "notice": notice,

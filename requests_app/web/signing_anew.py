@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
+from requests_app.agreements.models import Agreement
 from requests_app.agreements.preview import Preview, preview
 from requests_app.distribution.models import Grant
 from requests_app.distribution.reconsents import due_at, is_suspended, unmet_campaign
@@ -46,7 +47,7 @@ def _sign(
     request: ApplicantRequest, grant: Grant, shown: Preview, form: SigningForm
 ) -> HttpResponse:
     try:
-        sign_anew(grant_id=grant.pk, by=request.user, **form.signature())
+        agreement = sign_anew(grant_id=grant.pk, by=request.user, **form.signature())
     except Invalid as error:
         form.point_out(error.fields or {"": [error.message]})
         return _page(request, grant, shown, form, status=400)
@@ -55,12 +56,20 @@ def _sign(
     except Conflict as error:
         messages.error(request, error.message)
     else:
-        messages.success(
-            request,
-            "Signed. Your grant stands on the new version, and a copy of the agreement will be "
-            f"sent to {request.user.email}.",
-        )
+        messages.success(request, _signed(agreement, request.user.email))
     return redirect("request_detail", grant.access_request_id)
+
+
+def _signed(agreement: Agreement, email: str) -> str:
+    if agreement.signatories.exists():
+        return (
+            "Signed. Your grant stands on the new version as soon as all have signed; an "
+            "invitation is on its way to everybody who must."
+        )
+    return (
+        "Signed. Your grant stands on the new version, and a copy of the agreement will be sent "
+        f"to {email}."
+    )
 
 
 def _page(

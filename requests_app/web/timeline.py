@@ -1,6 +1,6 @@
 """What happened to a request, in the applicant's words, read from the audit log."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -8,17 +8,28 @@ from typing import Final
 
 from django.db.models import Count, Max, Prefetch
 
+from requests_app.agreements.signatories import Signatory
 from requests_app.audit import kinds
 from requests_app.audit.models import Entry, PersonalValue
 from requests_app.requests.models import AccessRequest
+from requests_app.requests.states import State
 
 NEWEST: Final = 200
 
 # kind -> what the applicant is told, and the tone of the mark beside it ("" is neutral).
+# {} is the name of the signatory whom the entry is about.
 TOLD: Final[dict[str, tuple[str, str]]] = {
     kinds.REQUEST_STARTED: ("You started the request", ""),
     kinds.REQUEST_SAVED: ("You saved your answers", ""),
-    kinds.AGREEMENT_SIGNED: ("You signed the Data Access Agreement and submitted the request", ""),
+    kinds.AGREEMENT_SIGNED: ("You signed the Data Access Agreement", ""),
+    kinds.SIGNATORY_INVITED: ("{} was invited to sign the agreement", ""),
+    kinds.AGREEMENT_COSIGNED: ("{} signed the agreement", "good"),
+    kinds.SIGNATURE_REFUSED: ("{} does not sign the agreement", "bad"),
+    kinds.SIGNATORY_REMOVED: ("You removed {} from those who are to sign", ""),
+    kinds.SIGNING_STOPPED: ("You stopped collecting signatures", "warn"),
+    kinds.REQUEST_SUBMITTED: ("Everybody has signed: the request was submitted", "good"),
+    kinds.DOCUMENT_ISSUED: ("The document was made for you to sign with your certificate", ""),
+    kinds.AGREEMENT_SIGNED_WITH_CERTIFICATE: ("You signed the document with your certificate", ""),
     kinds.AGREEMENT_SIGNED_ANEW: ("You signed the new version of the agreement", "good"),
     kinds.AGREEMENT_DECLINED: ("You declined the Data Access Agreement", ""),
     kinds.AGREEMENT_RENDERED: ("The signed agreement was made into a PDF and sealed", ""),
@@ -28,9 +39,11 @@ TOLD: Final[dict[str, tuple[str, str]]] = {
     kinds.REQUEST_REJECTED: ("A maintainer rejected the request", "bad"),
     kinds.REQUEST_WITHDRAWN: ("You withdrew the request", ""),
     kinds.GRANT_CREATED: ("Your grant began", "good"),
+    kinds.GRANT_MOVED: ("Everybody has signed: your grant stands on the new version", "good"),
     kinds.GRANT_REVOKED: ("A maintainer revoked your grant", "bad"),
     kinds.GRANT_SUSPENDED: ("Your grant was suspended until you sign the new version", "bad"),
     kinds.GRANT_GIVEN_UP: ("Your grant ended with the request", ""),
+    kinds.MEMBER_REMOVED: ("{} was removed from the grant", "warn"),
     kinds.LINK_ISSUED: ("A download link was sent to you", "good"),
     kinds.LINK_RENEWED: ("You asked for a new download link, and it was sent to you", ""),
     kinds.LINK_REVOKED: ("A maintainer closed a download link", "bad"),
@@ -70,29 +83,45 @@ def timeline(access_request: AccessRequest) -> list[Event]:
     """Returns what the applicant may see of the request's story, the newest first.
 
     Of personal values only `reason` is read, which is addressed to the applicant; a private note is
-    never fetched. Two queries and one for the sums, whatever the number of entries.
+    never fetched. At most three queries and one for the sums, whatever the number of entries.
     """
     reasons = PersonalValue.objects.filter(field="reason")
-    entries = (
+    newest = (
         Entry.objects.filter(trail=access_request.audit_trail, kind__in=TOLD)
         .prefetch_related(Prefetch("personal_values", queryset=reasons, to_attr="reasons"))
         .order_by("-pk")[:NEWEST]
     )
-    events = [*_told(entries), *_summed(access_request)]
+    entries = list(newest)
+    of_others = any("{}" in TOLD[entry.kind][0] for entry in entries)
+    names = _names(access_request) if of_others else {}
+    events = [*_told(entries, names), *_summed(access_request)]
     return sorted(events, key=lambda event: event.at, reverse=True)
 
 
-def _told(entries: Iterable[Entry]) -> Iterator[Event]:
+def _told(entries: Iterable[Entry], names: Mapping[str, str]) -> Iterator[Event]:
     for kind, run in groupby(entries, key=lambda entry: entry.kind):
         words, tone = TOLD[kind]
         each = list(run)
+        if kind == kinds.SIGNATORY_INVITED and len(each) > 1:
+            yield Event(each[0].at, f"{len(each)} people were invited to sign the agreement", tone)
+            continue
         if kind in _GATHERED:
             often = f" ({len(each)} times)" if len(each) > 1 else ""
             yield Event(each[0].at, words + often, tone, entry=each[0].pk)
             continue
         for entry in each:
             reason = next((str(item.value) for item in entry.reasons), "")  # type: ignore[attr-defined]  # Prefetch
-            yield Event(entry.at, words, tone, reason, entry.pk)
+            name = names.get(entry.subject) or names.get(entry.actor)
+            told = words.format(name or "somebody who was to sign")
+            if entry.details.get("to") == State.SUBMITTED and kind == kinds.AGREEMENT_SIGNED:
+                told += " and submitted the request"
+            yield Event(entry.at, told, tone, reason, entry.pk)
+
+
+def _names(access_request: AccessRequest) -> dict[str, str]:
+    """Names by reference, each isolated: one in Arabic must not turn the sentence around it."""
+    found = Signatory.objects.filter(agreement__access_request=access_request)
+    return {each.audit_ref: f"\u2068{each.name}\u2069" for each in found.only("pk", "name")}
 
 
 def _summed(access_request: AccessRequest) -> Iterator[Event]:

@@ -6,14 +6,14 @@ import uuid
 
 import pytest
 from django.core import mail
-from django.db import DatabaseError, OperationalError, connections, transaction
+from django.db import DatabaseError, OperationalError, connection, connections, transaction
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pypdf import PdfReader
 
-from requests_app.agreements import certificates, documents, sealing_keys
+from requests_app.agreements import certificates, documents, sealing_keys, unsealed
 from requests_app.agreements.documents import countersign_document, render_document, waiting
 from requests_app.agreements.models import Agreement, AgreementDocument
-from requests_app.agreements.seal import Level, Seal
+from requests_app.agreements.seal import Level, Seal, seal_pdf
 from requests_app.agreements.signing import sign
 from requests_app.agreements.trust import Trust
 from requests_app.agreements.verification import Finding, verify
@@ -39,8 +39,8 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def quick(monkeypatch):
     """Renders in no time: what is written around the rendering is what is tested."""
-    monkeypatch.setattr(documents, "render_pdf", lambda document: b"%PDF-1.7 quick")
-    monkeypatch.setattr(documents, "seal_pdf", lambda content, seal, role: content)
+    monkeypatch.setattr(unsealed, "render_pdf", lambda document: b"%PDF-1.7 quick")
+    monkeypatch.setattr(documents, "seal_pdf", lambda content, seal, role, **how: content)
 
 
 def words(document: AgreementDocument) -> str:
@@ -107,14 +107,14 @@ def test_a_worker_that_comes_second_writes_nothing():
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_at_once_make_one_document(tmp_path, monkeypatch):
     monkeypatch.setattr("requests_app.queue._send", lambda name, ids: None)
-    both_rendered = threading.Barrier(2, timeout=20)
+    both_sealed = threading.Barrier(2, timeout=20)
 
-    def render(document):
-        both_rendered.wait()
-        return b"%PDF-1.7 quick"
+    def seal(content, seal, role, **how):
+        sealed = seal_pdf(content, seal, role, **how)
+        both_sealed.wait()
+        return sealed
 
-    monkeypatch.setattr(documents, "render_pdf", render)
-    monkeypatch.setattr(documents, "seal_pdf", lambda content, seal, role: content)
+    monkeypatch.setattr(documents, "seal_pdf", seal)
     agreement = signed_agreement()
     made = []
 
@@ -132,6 +132,8 @@ def test_two_workers_at_once_make_one_document(tmp_path, monkeypatch):
             worker.join()
         assert len(made) == 2
         assert len(set(made)) == 1
+        [document] = AgreementDocument.objects.all()
+        assert verify(bytes(document.content), Trust.published()).finding is Finding.GENUINE
         assert Message.objects.count() == 1
         assert Entry.objects.filter(kind=kinds.AGREEMENT_RENDERED).count() == 1
 
@@ -236,8 +238,8 @@ def test_what_is_stored_is_the_sealed_document_and_its_evidence_names_the_seal()
     embedded = json.loads(PdfReader(io.BytesIO(document.content)).attachments["evidence.json"][0])
     assert embedded["seal"]["certificate_sha256"] == key.sha256
     assert embedded["seal"]["verify_url"].endswith(f"/verify/{agreement.number}")
-    rest = {k: v for k, v in embedded.items() if k not in {"answers", "format", "seal"}}
-    assert rest == agreement.evidence
+    added = {"answers", "format", "seal", "signatories"}
+    assert {k: v for k, v in embedded.items() if k not in added} == agreement.evidence
     assert embedded["answers"] == agreement.values
 
 
@@ -295,3 +297,45 @@ def test_what_was_sealed_before_a_new_key_stays_valid():
     assert first.certificate != second.certificate == third.certificate
     assert verify(bytes(second.content), Trust.published()).finding is Finding.GENUINE
     assert verify(bytes(first.content), Trust.published()).finding is Finding.GENUINE
+
+
+def test_a_key_replaced_while_a_document_is_made_takes_nothing_from_it(monkeypatch):
+    agreement = signed_agreement()
+    old = sealing_keys.load()
+    render = unsealed.render_pdf
+
+    def meanwhile(document):
+        certificates.rotate(by=log.OPERATOR)
+        return render(document)
+
+    monkeypatch.setattr(unsealed, "render_pdf", meanwhile)
+    document = render_document(agreement_id=agreement.pk)
+    assert sealing_keys.load().sha256 != old.sha256
+    assert document.certificate.sha256 == old.sha256
+    verdict = verify(bytes(document.content), Trust.published())
+    assert verdict.finding is Finding.GENUINE
+    assert verdict.facts.seals[0].certificate_sha256 == old.sha256
+    noted = json.loads(PdfReader(io.BytesIO(document.content)).attachments["evidence.json"][0])
+    assert noted["seal"]["certificate_sha256"] == old.sha256
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_is_really_full_keeps_no_half_document(tmp_path, monkeypatch):
+    monkeypatch.setattr("requests_app.queue._send", lambda name, ids: None)
+    if connection.vendor != "sqlite":
+        pytest.skip("only SQLite can be told how full it may become")
+    agreement = signed_agreement()
+    with file_database(tmp_path):
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM")  # or it would take the place of rows that are gone
+            cursor.execute("PRAGMA page_count")
+            [pages] = cursor.fetchone()
+            cursor.execute(f"PRAGMA max_page_count = {pages + 2}")
+        with pytest.raises(OperationalError, match="full"):
+            render_document(agreement_id=agreement.pk)
+        assert not AgreementDocument.objects.exists()
+        assert not Message.objects.exists()
+        assert not Entry.objects.filter(kind=kinds.AGREEMENT_RENDERED).exists()
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA max_page_count = 1073741823")
+        assert render_document(agreement_id=agreement.pk).size > 0

@@ -3,16 +3,22 @@ import io
 import json
 import logging
 import re
+import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from django.conf import settings
 from django.template.loader import get_template
 from django.test import override_settings
 from django.utils import timezone, translation
 from pypdf import PdfReader
 
 from requests_app.agreements import pdf
+from requests_app.agreements.answers import PLACEHOLDERS, Kind
 from requests_app.agreements.evidence import embedded
 from requests_app.agreements.pdf import render_pdf
 from requests_app.agreements.texts import FOLDER
@@ -121,10 +127,17 @@ def test_the_certificate_shows_the_evidence():
         assert fact in page
 
 
-@pytest.mark.parametrize(("level", "clock"), [("B-B", "own clock"), ("B-T", "authority")])
-def test_the_last_page_says_whose_seal_it_is_and_where_to_verify_it(level, clock):
+@pytest.mark.parametrize(
+    ("level", "dated_by", "clock"),
+    [
+        ("B-B", "portal", "own clock"),
+        ("B-T", "authority", "whose certificate was not checked"),
+        ("B-LT", "trusted authority", "found trusted; what shows that no certificate was revoked"),
+    ],
+)
+def test_the_last_page_says_whose_seal_it_is_and_where_to_verify_it(level, dated_by, clock):
     document = document_input()
-    document = replace(document, seal=replace(document.seal, level=level))
+    document = replace(document, seal=replace(document.seal, level=level, dated_by=dated_by))
     page = read(document).pages[-1].extract_text()
     text = " ".join(page.split())
     assert f"PAdES {level} (ETSI EN 319 142-1), dated by" in text
@@ -146,7 +159,7 @@ def test_the_evidence_is_embedded_as_canonical_json():
     assert stream["/Subtype"] == "/application/json"
     assert stream["/Params"]["/ModDate"] == "D:20260131093000Z"
     content = stream.get_data()
-    assert content == canonical(embedded(document.evidence, document.answers, document.seal))
+    assert content == canonical(embedded(document.evidence, document.answers, (), document.seal))
     assert json.loads(content)["text_sha256"] == hashlib.sha256(TEXT.encode()).hexdigest()
 
 
@@ -177,17 +190,96 @@ def test_all_fonts_are_embedded_and_can_be_read_back():
             assert "/ToUnicode" in font
 
 
-def test_hostile_answers_are_printed_as_typed_and_fetch_nothing():
-    hostile = (
-        "<script>alert(1)</script>\n<img src=file:///etc/passwd>\n{{ 7*7 }} [[funding]]\n"
-        "<link rel=attachment href='file:///etc/passwd'>\n@import url(http://127.0.0.1:9/x.css);"
-    )
-    reader = read(document_input(purpose=hostile))
-    text = " ".join(page.extract_text() for page in reader.pages)
-    for line in hostile.split("\n"):
-        assert line in text
+def hostile_words(address: str) -> list[str]:
+    """What might make a renderer fetch, embed, run or believe something; one line each."""
+    return [
+        "<img src=file:///etc/passwd>",
+        f"<img src={address}/img>",
+        f"<script src={address}/js>alert(1)</script>",
+        f"<link rel=stylesheet href={address}/css>",
+        "<link rel=attachment href='file:///etc/passwd'>",
+        f"<a href={address}/a rel=attachment download>a</a>",
+        f"<object data={address}/object></object><embed src=file:///etc/passwd>",
+        f"<iframe src={address}/frame></iframe>",
+        "<img src='data:image/svg+xml,<svg xmlns=%22http://www.w3.org/2000/svg%22/>'>",
+        f"<svg><image href={address}/svg /><use href=file:///etc/passwd#x /></svg>",
+        "<svg><foreignObject><iframe src=file:///etc/passwd></iframe></foreignObject></svg>",
+        f"<style>@import url({address}/import.css);p{{background:url({address}/bg)}}</style>",
+        f"@import url({address}/bare.css); url(file:///etc/passwd)",
+        f"<p style='background:url({address}/style);content:attr(x)'>x</p>",
+        f"</style></section></body><base href={address}/>",
+        "<meta name=pdf-attachment content=file:///etc/passwd>",
+        "{{ settings.SECRET_KEY }} {{ 7*7 }} {% include '/etc/passwd' %} {% load static %}",
+        "[[funding]] [[applicant_name]] [[nothing]]",
+        f"[a link]({address}/md) ![a picture]({address}/md.png) <{address}/auto>",
+        "<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]> &e; &#60;b&#62; &lt;i&gt;",
+        "| a | b |",
+        "# heading",
+        "javascript:alert(1)",
+    ]
+
+
+@contextmanager
+def listening() -> Iterator[tuple[str, list[bytes]]]:
+    """A server on this machine that remembers whoever connects: its address, and what they said."""
+    heard: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append(self.requestline.encode())
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", heard
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def filled_with(name: str, words_: list[str]) -> object:
+    """An answer made of hostile words, in the shape that its place in the text asks for."""
+    kind = PLACEHOLDERS[name][0]
+    if kind is Kind.PEOPLE:
+        return [{"name": word, "email": word, "role": word} for word in words_]
+    if kind is Kind.LIST:
+        return words_
+    return ("\n" if kind is Kind.TEXT else " ").join(words_)
+
+
+EVERY_PLACE = TEXT.replace(
+    "[[purpose]]\n\n[[named_people]]\n\n[[compliance]]\n",
+    "\n\n".join(f"[[{name}]]" for name in PLACEHOLDERS) + "\n",
+)
+
+
+@pytest.mark.parametrize("name", PLACEHOLDERS)
+def test_hostile_answers_are_printed_as_typed_and_fetch_embed_and_run_nothing(name):
+    with listening() as (address, heard):
+        hostile = hostile_words(address)
+        document = document_input(EVERY_PLACE, **{name: filled_with(name, hostile)})
+        document = replace(document, evidence=replace(document.evidence, typed_name=hostile[0]))
+        reader = PdfReader(io.BytesIO(render_pdf(document)))
+    assert heard == []
+    text = "".join("".join(page.extract_text() for page in reader.pages).split())
+    for word in hostile:
+        assert "".join(word.split()) in text, word
     assert list(reader.attachments) == ["evidence.json"]
     assert "root:" not in text
+    assert settings.SECRET_KEY not in text
+    assert not {"/OpenAction", "/AA"} & set(reader.root_object)
+    assert "/JavaScript" not in reader.root_object.get("/Names", {})
+    for page in reader.pages:
+        assert "/AA" not in page
+        links = [note.get_object() for note in page.get("/Annots", [])]
+        assert not [link for link in links if "/URI" in link.get("/A", {})]
 
 
 def test_a_template_that_reaches_outside_is_an_error_and_not_a_document(monkeypatch):

@@ -1,3 +1,4 @@
+import resource
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -109,6 +110,19 @@ def test_a_damaged_root_is_told_and_not_replaced(own_var):
     with pytest.raises(Misconfigured, match="restore it"):
         key_making.replace(own_var / "keys")
     assert (own_var / "keys" / "seal-root.pem").read_text() == "gone"
+
+
+def test_a_full_disk_leaves_the_key_as_it_was_and_no_half_file(own_var):
+    old = sealing_keys.load()
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limit[1]))
+    try:
+        with pytest.raises(Misconfigured, match="cannot be written"):
+            key_making.replace(own_var / "keys")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert sealing_keys.load() == old
+    assert {file.name for file in (own_var / "keys").iterdir()} == {"seal.pem", "seal-root.pem"}
 
 
 @pytest.mark.django_db

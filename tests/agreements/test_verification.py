@@ -14,6 +14,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pypdf import PdfWriter
 from pypdf.annotations import FreeText
 
+from requests_app.agreements.evidence import embedded
 from requests_app.agreements.pdf import render_pdf
 from requests_app.agreements.seal import Level, Role, Seal, seal_pdf
 from requests_app.agreements.trust import Trust
@@ -79,11 +80,31 @@ def test_a_sealed_agreement_is_genuine_and_says_what_it_is(sealed, trust):
     told = verdict.as_json()
     assert json.loads(json.dumps(told)) == told
     assert told["agreement"]["signers"] == [
-        {"name": "Ada Larus", "position": "Lecturer", "institution": "Pier University"}
+        {
+            "name": "Ada Larus",
+            "position": "Lecturer",
+            "institution": "Pier University",
+            "role": "applicant",
+            "signed_at": "2026-01-31T09:30:00Z",
+        }
     ]
     [seal] = told["agreement"]["seals"]
     assert (seal["role"], seal["level"]) == ("seal of the portal", "B-B")
     assert (told["agreement"]["text_number"], told["changes"]) == (1, [])
+
+
+def test_so_is_one_of_the_first_format_which_knew_one_signer(key, trust, monkeypatch):
+    def first_format(*args):
+        told = embedded(*args) | {"format": "agreement-evidence-1"}
+        del told["signatories"]
+        return told
+
+    monkeypatch.setattr("requests_app.agreements.pdf.embedded", first_format)
+    verdict = verify(sealed_pdf(key), trust)
+    assert verdict.finding is Finding.GENUINE
+    assert [(each.name, each.role) for each in verdict.facts.signers] == [
+        ("Ada Larus", "applicant")
+    ]
 
 
 def test_so_is_a_countersigned_one(countersigned, trust, key):

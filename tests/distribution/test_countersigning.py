@@ -69,7 +69,7 @@ def test_an_agreement_signed_anew_is_countersigned_too():
     access_request = grant.access_request
     anew = signature(access_request)
     del anew["access_request_id"]
-    signed = sign_anew(grant_id=grant.pk, **anew).agreement
+    signed = sign_anew(grant_id=grant.pk, **anew)
     assert not waiting().exists(), "it is not sealed yet"
     render_document(agreement_id=signed.pk)
     assert list(waiting()) == [grant]

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from requests_app.distribution.archive import Archive, Member, Slice, text_member
+from requests_app.distribution.archive import Member, Slice, text_member
+from requests_app.distribution.archive_zip import ZipArchive
 from requests_app.distribution.packages import storage
 from requests_app.distribution.read_ahead import PIECE, WINDOW, ahead
 from requests_app.distribution.storage.base import StorageError
@@ -123,7 +124,7 @@ def test_memory_does_not_grow_with_the_archive():
 
 
 @pytest.fixture
-def archive(bucket) -> tuple[Archive, dict[str, bytes]]:
+def archive(bucket) -> tuple[ZipArchive, dict[str, bytes]]:
     """An archive of a large and many small files that lie in a real object store."""
     contents = {f"clips/{number:03d}.mp4": os.urandom(1000 + number) for number in range(60)}
     contents["large.mp4"] = os.urandom(4 * PIECE + 7)
@@ -141,7 +142,7 @@ def archive(bucket) -> tuple[Archive, dict[str, bytes]]:
     ]
     note = text_member("note.txt", b"A note.\n")
     moment = datetime(2024, 1, 1, tzinfo=UTC)
-    return Archive(folder="d-1.0", moment=moment, members=[note, *members]), contents
+    return ZipArchive(folder="d-1.0", moment=moment, members=[note, *members]), contents
 
 
 @pytest.mark.processes

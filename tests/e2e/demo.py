@@ -1,7 +1,8 @@
 """`make demo`: the portal's whole main job once, over HTTP, against real processes.
 
-Starts a portal of its own in a temporary state folder, plays two applicants and an approver, and
-leaves `agreement.pdf`, `download.eml`, `manifest.sha256` and `report.json` in `var/demo/`.
+Starts a portal of its own in a temporary state folder, plays two applicants, somebody whom one of
+them named, and an approver, and leaves `agreement.pdf`, `download.eml`, `manifest.sha256` and
+`report.json` in `var/demo/`.
 Exit code 0 only if every step held.
 """
 
@@ -20,6 +21,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from tests.e2e.cosigner import sign_by_invitation  # noqa: E402
 from tests.e2e.downloads import Holder  # noqa: E402 - the repository must be on the path first
 from tests.e2e.person import Person, Unexpected, first, text, until  # noqa: E402
 from tests.e2e.portal import Portal, running_portal  # noqa: E402
@@ -126,7 +128,10 @@ def sign(applicant: Applicant) -> None:
             "password": PASSWORD,
         },
     )
-    if "Submitted" not in text(page):
+    if "named_people-0-name" in applicant.answers:
+        if "Waiting for signatures" not in text(page):
+            raise Unexpected(f"nobody else is asked to sign: {text(page)[:400]}")
+    elif "Submitted" not in text(page):
         raise Unexpected(f"the request was not submitted: {text(page)[:400]}")
 
 
@@ -219,8 +224,17 @@ def main() -> int:
 def story(portal: Portal, report: Report, kept: Path) -> None:
     wei = Applicant(
         Person(portal.base_url, portal.mail, "wei.chen+portal@psych.stanford.edu"),
-        answers("陈伟", "Spotting micro-expressions in video calls"),
+        answers(
+            "陈伟",
+            "Spotting micro-expressions in video calls",
+            **{
+                "named_people-0-name": "آمنة فرح",
+                "named_people-0-email": "amina.farah@psych.stanford.edu",
+                "named_people-0-role": "Doctoral student",
+            },
+        ),
     )
+    amina = Person(portal.base_url, portal.mail, "amina.farah@psych.stanford.edu")
     zofia = Applicant(
         Person(portal.base_url, portal.mail, "zofia@affect-lab.example"),
         answers("Zofia Łukasiewicz", "Emotion recognition for psychotherapy", purpose="Not sure."),
@@ -230,11 +244,16 @@ def story(portal: Portal, report: Report, kept: Path) -> None:
     for_each(report, both, "signs up with a code from the mail", sign_up)
     for_each(report, both, "fills in the request", fill_in)
     for_each(report, both, "signs the agreement", sign)
+    with report.step("آمنة فرح, named by 陈伟, signs by invitation, and the request is submitted"):
+        sign_by_invitation(amina, name="آمنة فرح", purpose=str(wei.answers["purpose"]))
+        if "Submitted" not in text(wei.person.open(wei.request_url)):
+            raise Unexpected("the last signature did not submit the request")
     with report.step("agreements are rendered and mailed"):
         (kept / "agreement.pdf").write_bytes(agreement_pdf(wei))
         agreement_pdf(zofia)
-        for applicant in both:
-            attachments = applicant.person.letter("agreement_signed").iter_attachments()
+        letters = [each.person.letter("agreement_signed") for each in both]
+        for letter in (*letters, amina.letter("agreement_cosigned")):
+            attachments = letter.iter_attachments()
             if not any(part.get_content_type() == "application/pdf" for part in attachments):
                 raise Unexpected("the mail holds no PDF")
     with report.step("the approver signs in"):

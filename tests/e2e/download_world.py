@@ -18,7 +18,12 @@ def main() -> None:
     """Migrate, publish, issue; print what the tests need to know as JSON."""
     django.setup()
     call_command("migrate", verbosity=0)
-    from requests_app.distribution.packages import package_of  # noqa: PLC0415 - needs the registry
+    call_command("collectstatic", interactive=False, verbosity=0)  # error pages need them
+    from requests_app.distribution.packages import (  # noqa: PLC0415 - needs the registry
+        package_of,
+        storage,
+    )
+    from requests_app.distribution.streams import stream  # noqa: PLC0415 - same
     from tests.factories.distribution import (  # noqa: PLC0415 - same
         GrantFactory,
         make_link,
@@ -33,11 +38,18 @@ def main() -> None:
     large = DatasetFactory(slug="whales")
     make_release(large, files={"large.mp4": bytes(LARGE_BYTES)})
     package = package_of(release)
+    archives = {form: package_of(release, form=form).archive for form in ("zip", "tar")}
     grant = GrantFactory(agreement__access_request__dataset=dataset)
     json.dump(
         {
             "token": make_link(grant)[1],
             "large_token": make_link(GrantFactory(agreement__access_request__dataset=large))[1],
+            "archives": {
+                form: sha256(
+                    b"".join(stream(storage(), layout.segments(0, layout.length)))
+                ).hexdigest()
+                for form, layout in archives.items()
+            },
             "zip_length": package.archive.length,
             "digests": {path: sha256(content).hexdigest() for path, content in clips.items()},
         },

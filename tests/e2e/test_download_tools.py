@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.e2e.cutting import breaking_line
 from tests.e2e.person import until
 from tests.e2e.portal import ROOT, free_port
 
@@ -40,6 +41,10 @@ class Server:
         return f"{self.base}/d/{self.world['token']}"
 
     @property
+    def port(self) -> int:
+        return int(self.base.rpartition(":")[2])
+
+    @property
     def zip(self) -> str:
         return f"{self.link}/{NAME}.zip"
 
@@ -48,17 +53,15 @@ class Server:
         return [int(pid) for pid in children.read_text().split()]
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[Server]:
-    var = tmp_path_factory.mktemp("var")
-    port = free_port()
-    base = f"http://127.0.0.1:{port}"
+def made_world(var: Path, base: str, **settings: str) -> tuple[dict[str, str], dict[str, Any]]:
+    """Fills a portal's state in `var`; returns the environment to serve it, and what is there."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CMED_")}
     environment = kept | {
         "DJANGO_SETTINGS_MODULE": "cmed_portal.settings",
         "CMED_VAR_DIR": str(var),
         "CMED_SECRET_KEY": "tools-only " * 5,
         "CMED_BASE_URL": base,
+        **{f"CMED_{name}": value for name, value in settings.items()},
     }
     made = subprocess.run(
         [sys.executable, "-m", "tests.e2e.download_world"],
@@ -67,6 +70,15 @@ def server(tmp_path_factory) -> Iterator[Server]:
         stdout=subprocess.PIPE,
         check=True,
     )
+    return environment, json.loads(made.stdout)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[Server]:
+    var = tmp_path_factory.mktemp("var")
+    port = free_port()
+    base = f"http://127.0.0.1:{port}"
+    environment, world = made_world(var, base)
     gunicorn = ["gunicorn", "cmed_portal.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
     gunicorn += ["--worker-class", "gthread", "--threads", "4", "--no-control-socket"]
     process = subprocess.Popen(
@@ -76,7 +88,7 @@ def server(tmp_path_factory) -> Iterator[Server]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        server = Server(process, base, var / "portal.sqlite3", json.loads(made.stdout))
+        server = Server(process, base, var / "portal.sqlite3", world)
         until("gunicorn answering", lambda: _answers(base), seconds=90)
         yield server
     finally:
@@ -165,6 +177,42 @@ def test_a_tool_that_is_killed_goes_on_where_it_was(server, whole, tmp_path, nam
     killed.wait()
     run(*RESUME[name], server.zip, cwd=tmp_path)
     assert hashlib.sha256(part.read_bytes()).digest() == hashlib.sha256(whole).digest()
+
+
+CUTS = 50
+
+
+@pytest.mark.parametrize("name", RESUME)
+@pytest.mark.parametrize("form", ["zip", "tar"])
+def test_a_download_broken_off_fifty_times(server, tmp_path, name, form):
+    first, *rest = RESUME[name]
+    once = {"wget": ["--tries=1"], "curl": [], "aria2c": ["-m", "1", "--retry-wait=0"]}[name]
+    target = tmp_path / f"{NAME}.{form}"
+    with breaking_line(server.port, cuts=CUTS, most=250_000) as line:
+        url = f"http://127.0.0.1:{line.port}/d/{server.world['token']}/{NAME}.{form}"
+        for _ in range(CUTS + 10):
+            ended = subprocess.run([tool(first), *rest, *once, url], cwd=tmp_path, check=False)
+            if ended.returncode == 0:
+                break
+        assert ended.returncode == 0
+        assert line.left <= 0
+    assert hashlib.sha256(target.read_bytes()).hexdigest() == server.world["archives"][form]
+
+
+def test_the_client_broken_off_fifty_times(server, tmp_path):
+    run("curl", "-fsS", "-O", f"{server.base}/client.py", cwd=tmp_path)
+    with breaking_line(server.port, cuts=CUTS, most=150_000) as line:
+        url = f"http://127.0.0.1:{line.port}/d/{server.world['token']}/"
+        ended = subprocess.run(
+            [sys.executable, "client.py", url],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        assert line.left <= 0
+    run("sha256sum", "--quiet", "--strict", "-c", "manifest.sha256", cwd=tmp_path / NAME)
 
 
 def test_wget_knows_when_it_has_everything(server, whole, tmp_path):

@@ -74,13 +74,23 @@ def make_link(grant: Grant | None = None, **changes: Any) -> tuple[DownloadLink,
 
 
 def make_release(
-    dataset: Dataset, version: str = "1.0", files: dict[str, bytes] | None = None, **changes: Any
+    dataset: Dataset,
+    version: str = "1.0",
+    files: dict[str, bytes] | None = None,
+    marks: dict[str, tuple[str, str | None]] | None = None,
+    **changes: Any,
 ) -> Release:
-    """A published release of small files, its bytes in the store; clips are labelled "hungry"."""
+    """A published release of small files, its bytes in the store.
+
+    Clips are labelled "hungry" and in no split, unless `marks` has (label, split) for their path.
+    """
     if files is None:
         clips = {f"clips/{n:03}.mp4": f"clip {n} ".encode() * 100 * n for n in (1, 2, 3)}
         files = {"labels.csv": b"path,label,participant_code\n"} | clips
-    rows = [_file(path, content) for path, content in files.items()]
+    rows = [
+        _file(path, content, (marks or {}).get(path, ("hungry", None)))
+        for path, content in files.items()
+    ]
     text = manifest((row.path, row.sha256) for row in rows)
     facts = {
         "published_at": timezone.now() - timedelta(hours=1),
@@ -96,13 +106,14 @@ def make_release(
     return release
 
 
-def _file(path: str, content: bytes) -> File:
+def _file(path: str, content: bytes, mark: tuple[str, str | None]) -> File:
     is_clip = path.endswith(".mp4")
     return File(
         path=path,
         size=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
         crc32=zlib.crc32(content),
-        label="hungry" if is_clip else "",
+        label=mark[0] if is_clip else "",
+        split=mark[1] if is_clip else None,
         participant_code="P001" if is_clip else "",
     )

@@ -18,7 +18,8 @@ def campaign_for(
     """A further version in force, which holders are asked to sign `days` from now."""
     now = timezone.now()
     number = grant.dataset.agreement_texts.first().number + 1
-    text = publish_text(grant.dataset, number, text_source(f"may look {number} times at"))
+    body = facts.pop("body", None) or text_source(f"may look {number} times at")
+    text = publish_text(grant.dataset, number, body)
     deadline = deadline or now + timedelta(days=days)
     return ReconsentCampaign.objects.create(
         text=text,

@@ -18,6 +18,7 @@ from requests_app.lifecycle.forgetting import forget
 from requests_app.notifications.models import Message
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.states import State
+from tests.factories.cosigning import collect, ready_together
 from tests.factories.requests import AccessRequestFactory, UserFactory, staff
 from tests.factories.review import granted, put, submitted
 
@@ -161,3 +162,12 @@ def test_the_command_says_what_was_erased_and_what_stays():
     assert grant.agreement.number in out.getvalue()
     with pytest.raises(CommandError, match="no account"):
         call_command("forget_person", grant.applicant.email, "--reason", WHY, stdout=out)
+
+
+def test_nobody_is_forgotten_while_others_have_yet_to_sign_with_them():
+    access_request = ready_together("Bea Sterna")
+    collect(access_request)
+    idle(access_request.applicant)
+    with pytest.raises(Conflict, match="waits"):
+        forget(user_id=access_request.applicant_id, by=log.OPERATOR, reason=WHY)
+    assert not forgetting.idle_accounts().exists()

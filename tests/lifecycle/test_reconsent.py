@@ -219,23 +219,23 @@ class TestSigningAnew:
     def test_it_lifts_the_suspension_at_once_and_keeps_the_first_agreement(self):
         grant = suspended()
         first = grant.agreement
-        reconsent = sign(grant)
+        agreement = sign(grant)
         assert in_force(grant, timezone.now())
-        assert stands_on(grant) == reconsent.agreement
-        assert reconsent.agreement.text.number == 2
+        assert stands_on(grant) == agreement
+        assert agreement.text.number == 2
         grant.refresh_from_db()
         assert grant.agreement == first
         grant.access_request.refresh_from_db()
         assert grant.access_request.state == State.APPROVED
         entry = Entry.objects.get(kind=kinds.AGREEMENT_SIGNED_ANEW)
         assert entry.details["grant"] == str(grant.pk)
-        assert entry.details["agreement"] == reconsent.agreement.number
+        assert entry.details["agreement"] == agreement.number
         assert entry.trail == grant.access_request.audit_trail
 
     def test_the_copy_says_that_nothing_is_to_be_decided_and_no_maintainer_is_asked(self):
         grant = suspended()
         judge = approver(grant.dataset)
-        agreement = sign(grant).agreement
+        agreement = sign(grant)
         documents.render_document(agreement_id=agreement.pk)
         letter = as_email(Message.objects.get(recipient=grant.applicant.email))
         assert "stands on this version" in letter.body

@@ -22,10 +22,13 @@ pytestmark = pytest.mark.django_db
 
 FOUND = {
     "agreements": 1,
+    "documents to sign": 0,
     "countersignatures": 1,
     "links": 1,
     "reconsents": 0,
+    "new versions": 0,
     "messages": 1,
+    "manifests": 0,
 }
 
 
@@ -69,8 +72,8 @@ def test_the_command_says_what_it_queued(capsys):
     assert json.loads(capsys.readouterr().out) == FOUND
     call_command("sweep")
     assert (
-        "agreements 1, countersignatures 1, links 1, reconsents 0, messages 1"
-        in capsys.readouterr().out
+        "agreements 1, documents to sign 0, countersignatures 1, links 1, reconsents 0, "
+        "new versions 0, messages 1" in capsys.readouterr().out
     )
 
 

@@ -37,7 +37,9 @@ def test_a_genuine_agreement_ends_with_0_and_needs_no_database(files, capsys):
     assert code == 0
     assert told.startswith("Genuine. This is agreement GULLS-DAA-2026-000001")
     assert "countersignature of the lab" in told
-    assert "signed: 2026-01-31T09:30:00Z by Ada Larus (Lecturer, Pier University)" in told
+    assert (
+        "signed: 2026-01-31T09:30:00Z by Ada Larus (applicant, Lecturer, Pier University)" in told
+    )
 
 
 def test_with_json_the_verdict_is_data(files, capsys):

@@ -3,19 +3,21 @@
 from itertools import product
 
 import pytest
+from django.utils import timezone
 
-from requests_app.agreements import signing
+from requests_app.agreements import gathering, signing
 from requests_app.audit.models import Entry
 from requests_app.errors import Conflict, PortalError, Refused
 from requests_app.identity.models import User
 from requests_app.lifecycle import declining, withdrawing
-from requests_app.requests import drafts
+from requests_app.requests import drafts, transitions
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.permissions import WHO, may
-from requests_app.requests.policies import allows
+from requests_app.requests.policies import NOT_WHILE_COLLECTING, ONLY_WHILE_COLLECTING, allows
 from requests_app.requests.states import TRANSITIONS, State, Verb
 from requests_app.review import decisions
 from tests.factories.agreements import ready_request, signature
+from tests.factories.cosigning import collect, name_colleague
 from tests.factories.requests import (
     UserFactory,
     approver,
@@ -28,7 +30,14 @@ from tests.factories.review import put, sign
 
 pytestmark = pytest.mark.django_db
 
-APPLICANTS_VERBS = {Verb.EDIT, Verb.SIGN, Verb.DECLINE, Verb.WITHDRAW}
+APPLICANTS_VERBS = {
+    Verb.EDIT,
+    Verb.SIGN,
+    Verb.COLLECT,
+    Verb.STOP,
+    Verb.DECLINE,
+    Verb.WITHDRAW,
+}
 APPROVERS_VERBS = {Verb.APPROVE, Verb.RETURN, Verb.REJECT}
 
 
@@ -98,6 +107,9 @@ def _decide(verb):
 DEEDS = {
     Verb.EDIT: _edit,
     Verb.SIGN: lambda it, by: signing.sign(**signature(it, by=by)),
+    Verb.COLLECT: lambda it, by: signing.sign(**signature(it, by=by)),
+    Verb.STOP: lambda it, by: gathering.stop_collecting(access_request_id=it.pk, by=by),
+    Verb.COMPLETE: lambda it, by: transitions.lock(it.pk, Verb.COMPLETE, by),
     Verb.DECLINE: lambda it, by: declining.decline(
         access_request_id=it.pk, by=by, why=declining.Why.TERMS
     ),
@@ -108,12 +120,17 @@ DEEDS = {
 }
 
 
-def request_in(state: State) -> AccessRequest:
-    """A complete request in `state`, signed unless it is a draft."""
+def request_in(state: State, verb: Verb | None = None) -> AccessRequest:
+    """A complete request in `state`, signed unless it is a draft; somebody else must sign, or is
+    asked to already, where `verb` is about that."""
     access_request = ready_request()
     if state != State.DRAFT:
         sign(access_request)
         put(access_request, state)
+    if verb in {Verb.COLLECT, Verb.STOP}:
+        name_colleague(access_request)
+    if verb is Verb.STOP and state in TRANSITIONS[Verb.STOP]:
+        collect(access_request)
     return access_request
 
 
@@ -126,7 +143,7 @@ def expected(state: State, verb: Verb, may_do: set[Verb]) -> State | type[Portal
 @pytest.mark.parametrize(("state", "verb"), list(product(State, Verb)))
 def test_only_who_may_moves_a_request_and_only_along_the_table(state, verb):
     for role, (make, may_do) in ROLES.items():
-        access_request = request_in(state)
+        access_request = request_in(state, verb)
         by = make(access_request)
         entries = Entry.objects.count()
         outcome = expected(state, verb, may_do)
@@ -154,7 +171,12 @@ def test_who_may_is_asked_without_looking_at_the_state(role):
         assert {verb for verb in Verb if may(by, verb, access_request)} == may_do
 
 
+@pytest.mark.parametrize("collecting", [False, True])
 @pytest.mark.parametrize("state", State)
-def test_what_the_state_allows_is_what_the_table_says(state):
-    allowed = {verb for verb in Verb if allows(AccessRequest(state=state), verb)}
-    assert allowed == {verb for verb in Verb if state in TRANSITIONS[verb]}
+def test_what_the_state_allows_is_what_the_table_says(state, collecting):
+    """While others have yet to sign, nothing may change what they sign; only then is it stopped."""
+    since = timezone.now() if collecting else None
+    request = AccessRequest(state=state, collecting_since=since)
+    allowed = {verb for verb in Verb if allows(request, verb)}
+    shut = NOT_WHILE_COLLECTING if collecting else ONLY_WHILE_COLLECTING
+    assert allowed == {verb for verb in Verb if state in TRANSITIONS[verb]} - shut

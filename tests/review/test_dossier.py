@@ -2,6 +2,7 @@ import pytest
 
 from requests_app.agreements import signing
 from requests_app.errors import NotFound
+from requests_app.identity.models import InstitutionDomain
 from requests_app.requests.states import State
 from requests_app.review.dossier import (
     dossier,
@@ -28,15 +29,18 @@ def test_a_request_signed_through_the_front_door_is_all_there(client):
     draft = ready_request(ethics="approved", ethics_reference="R-7")
     EthicsDocumentFactory(access_request=draft, name="too-early.pdf")
     approval = EthicsDocumentFactory(access_request=draft, name="approval.pdf")
-    NamedPersonFactory(access_request=draft, name="Ann Auk", email="ann@gmail.com", role="Helper")
+    NamedPersonFactory(
+        access_request=draft, name="Ann Auk", email="ann@quay.example", role="Helper"
+    )
     agreement = signing.sign(**signature(draft))
+    InstitutionDomain.objects.create(domain="quay.example", standing="deny", source="x")
     by = approver(draft.dataset)
     found = dossier(visible(access_request_id=draft.pk, to=by), reader=by)
     assert found.agreement == agreement
     assert found.ethics_document == approval
     assert found.answers["purpose"] == draft.purpose
     assert [(p.name, p.email, p.role, p.verdict.accepted) for p in found.people] == [
-        ("Ann Auk", "ann@gmail.com", "Helper", False)
+        ("Ann Auk", "ann@quay.example", "Helper", False)
     ]
     client.force_login(by)
     text = client.get(page_of(draft)).text

@@ -569,7 +569,17 @@ def record(kind: str, access_request: AccessRequest, **details: object) -> None:
     log.record(kind, by=access_request.applicant, on=access_request, **details)
 
 
-ABOUT_REQUESTS = {"request", "agreement", "grant", "link", "message", "document", "page"}
+ABOUT_REQUESTS = {
+    "request",
+    "agreement",
+    "signatory",
+    "member",
+    "grant",
+    "link",
+    "message",
+    "document",
+    "page",
+}
 
 
 def test_every_kind_that_can_stand_under_a_request_is_told_or_left_out_on_purpose():
@@ -588,7 +598,7 @@ def test_the_timeline_is_newest_first_and_gathers_saves():
     record(kinds.REQUEST_STARTED, access_request)
     record(kinds.REQUEST_SAVED, access_request, revision=1)
     record(kinds.REQUEST_SAVED, access_request, revision=2)
-    record(kinds.AGREEMENT_SIGNED, access_request)
+    record(kinds.AGREEMENT_SIGNED, access_request, to=State.SUBMITTED)
     record(kinds.REQUEST_STARTED, AccessRequestFactory())
     assert [event.words for event in timeline.timeline(access_request)] == [
         "You signed the Data Access Agreement and submitted the request",

@@ -303,3 +303,24 @@ def test_a_purpose_of_twenty_thousand_characters_is_shown_and_signed(client, acc
     assert purpose in text(client.get(page(access_request)).content)
     assert sign(client, access_request).url == status(access_request)
     assert access_request.agreements.get().values["purpose"] == purpose
+
+
+def test_a_drawn_signature_is_kept_and_a_forged_one_told(client, access_request):
+    given = signature(client, access_request, drawn='[[[1,2],[3,4]]]"/>')
+    response = client.post(page(access_request), given)
+    assert response.status_code == HTTPStatus.BAD_REQUEST
+    assert "typed name is the signature" in response.text
+    assert not Agreement.objects.exists()
+    client.post(page(access_request), given | {"drawn": "[[[1,2],[3,4]],[[5,6]]]"})
+    kept = Agreement.objects.get().evidence["drawn_signature"]
+    assert kept == "M1 2 L3 4 M5 6 L5 6"
+
+
+def test_what_the_text_asks_is_said_in_plain_words_first(client, access_request):
+    assert "In plain words" not in client.get(page(access_request)).text
+    summary_line = 'summary = ["Be <kind> to gulls (clause 1)."]\n\n[[affirmations]]'
+    body = text_source().replace("\n[[affirmations]]", f"\n{summary_line}", 1)
+    publish_text(access_request.dataset, number=2, body=body)
+    shown = client.get(page(access_request)).text
+    assert shown.index("Be &lt;kind&gt; to gulls (clause 1).") < shown.index('class="legal"')
+    assert "What binds is the agreement" in shown

@@ -16,11 +16,13 @@ from django.urls import URLResolver, get_resolver
 
 from requests_app.audit import checkpoints, kinds
 from requests_app.audit.models import Entry
+from requests_app.distribution.manifest_signatures import sign_manifest
 from requests_app.notifications.outbox import post
 from requests_app.requests.models import AccessRequest
 from requests_app.web import health
 from tests.factories.distribution import make_link, make_release
 from tests.factories.identity import InstitutionDomainFactory
+from tests.factories.invited import member_of, token_of
 from tests.factories.requests import (
     EthicsDocumentFactory,
     UserFactory,
@@ -61,6 +63,7 @@ EXPECTED = {
     "log_inclusion": "400 400 400 400 400 400 400",  # asked without a query
     "log_consistency": "400 400 400 400 400 400 400",
     "metrics": EVERYBODY,
+    "client": EVERYBODY,
     "healthz": EVERYBODY,
     "readyz": EVERYBODY,
     # The token is the key: whoever holds the link may fetch.
@@ -68,16 +71,34 @@ EXPECTED = {
     "download_file": EVERYBODY,
     "download_manifest": EVERYBODY,
     "download_urls": EVERYBODY,
-    "release_archive": EVERYBODY,
+    "download_index": EVERYBODY,
+    "download_signature": EVERYBODY,
+    "release_signature": EVERYBODY,
+    "download_listing": EVERYBODY,
+    "download_folder": EVERYBODY,
+    "release_zip": EVERYBODY,
+    "release_tar": EVERYBODY,
+    "release_index": EVERYBODY,
+    "release_listing": EVERYBODY,
+    "release_folder": EVERYBODY,
     "release_file": EVERYBODY,
     "release_manifest": EVERYBODY,
     "release_urls": EVERYBODY,
+    # So is the secret of an invitation; this one was signed at, and says so.
+    "invited_sign": EVERYBODY,
+    "invited_refuse": EVERYBODY,
     "request_list": SIGNED_IN,
     "request_new": SIGNED_IN,
     "request_detail": OWNER,
     "request_edit": OWNER_IS_LED_ON,
     "request_sign": OWNER_IS_LED_ON,
     "request_sign_anew": OWNER_IS_LED_ON,
+    "signing_stop": OWNER_IS_LED_ON,  # nobody is asked to sign any more
+    "signer_remind": "302 405 404 404 404 404 404",
+    "signer_remove": OWNER_IS_LED_ON,
+    "member_remove": OWNER,
+    "request_own_certificate": OWNER_IS_LED_ON,
+    "request_issued": "302 404 404 404 404 404 404",
     "request_decline": OWNER_IS_LED_ON,
     "request_withdraw": OWNER,
     "request_agreement": OWNER,
@@ -113,6 +134,7 @@ EXPECTED = {
     "admin:requests_app_accessrequest_return": "302 302 302 403 302 403 404",
     "admin:requests_app_accessrequest_reject": "302 302 302 403 302 403 404",
     "admin:requests_app_accessrequest_revoke": "302 302 302 403 200 403 404",
+    "admin:requests_app_accessrequest_leave": "302 302 302 403 200 403 404",
     "admin:requests_app_accessrequest_close": "302 302 302 403 200 403 404",
     "admin:requests_app_accessrequest_agreement": "302 302 302 200 200 200 404",
     # The first version: an approver is told that there is nobody to ask.
@@ -199,6 +221,7 @@ def world(monkeypatch) -> dict[str, Any]:
     access_request = grant.access_request
     document = EthicsDocumentFactory(access_request=access_request)
     release = make_release(grant.dataset, files={"clips/001.mp4": b"clip"})
+    sign_manifest(release_id=release.pk)
     link, token = make_link(grant)
     message = post(
         name="password_changed", to="a@pier.example", context={"email": "a", "at": link.created_at}
@@ -217,12 +240,14 @@ def world(monkeypatch) -> dict[str, Any]:
     agreement = access_request.agreements.get()
     checkpoints.seal()
     told = Entry.objects.filter(trail=access_request.audit_trail, kind=kinds.MANIFEST_DOWNLOADED)
+    member = member_of(agreement)
     return {
         "people": people,
         "access_request": access_request,
         "pk": access_request.pk,
         "token": token,
         "path": "clips/001.mp4",
+        "folder": "clips",
         "version": release.version,
         "name": f"{grant.dataset.slug}-{release.version}",
         "kind": "bib",
@@ -234,6 +259,8 @@ def world(monkeypatch) -> dict[str, Any]:
         "grant_id": grant.pk,
         "agreement_id": agreement.pk,
         "link_id": link.pk,
+        "signatory_id": member.pk,
+        "secret": token_of(member),
         "document_id": document.pk,
         "index": 0,
         "entry_id": told.get().pk,

@@ -1,10 +1,12 @@
 """`manage.py agreement_verify FILE.pdf [--root ROOT.pem]`: is it ours, and as it was sealed?"""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
 
+from requests_app.agreements.timestamps import certificates_in
 from requests_app.agreements.trust import Trust
 from requests_app.agreements.verification import Finding, verify
 from requests_app.management.command import PortalCommand, Stopped, existing_file
@@ -26,6 +28,14 @@ class Command(PortalCommand):
             " sealed, and need no database; otherwise those this portal has sealed with",
         )
 
+        parser.add_argument(
+            "--timestamp-roots",
+            metavar="ROOTS.pem",
+            type=existing_file,
+            help="the roots of time-stamp authorities to trust; with --root and without this,"
+            " stamps are not checked",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         self._genuine = False
         super().handle(*args, **options)
@@ -35,6 +45,8 @@ class Command(PortalCommand):
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         root: Path | None = options["root"]
         trust = Trust.from_pem(root.read_bytes()) if root else Trust.published()
+        if clocks := certificates_in(options["timestamp_roots"], "--timestamp-roots"):
+            trust = replace(trust, clocks=clocks)
         verdict = verify(options["file"].read_bytes(), trust)
         self._genuine = verdict.finding is Finding.GENUINE
         return verdict.as_json()
@@ -45,11 +57,15 @@ class Command(PortalCommand):
         if facts := result["agreement"]:
             lines += [f"  dataset: {facts['dataset']}", f"  text version: {facts['text_number']}"]
             for signer in facts["signers"]:
-                about = ", ".join(filter(None, (signer["position"], signer["institution"])))
-                lines.append(f"  signed: {facts['signed_at']} by {signer['name']} ({about})")
+                told = (signer["role"], signer["position"], signer["institution"])
+                about = ", ".join(filter(None, told))
+                lines.append(f"  signed: {signer['signed_at']} by {signer['name']} ({about})")
+            for own in facts["own_signatures"]:
+                fits = "fits" if own["intact"] else "DOES NOT FIT"
+                lines.append(f"  applicant's certificate: {own['subject']}; its signature {fits}")
             for seal in facts["seals"]:
                 by = seal["stamped_by"]
-                stamp = f", with a time stamp that names {by}, not checked here" if by else ""
+                stamp = f", with a time stamp that names {by} ({seal['stamp']})" if by else ""
                 lines.append(f"  {seal['role']}: {seal['at']}, PAdES {seal['level']}{stamp}")
                 lines.append(f"    certificate SHA-256 {seal['certificate_sha256']}")
         return "\n".join(lines)

@@ -1,92 +1,25 @@
 """The described ZIP: what readers think of it, and that any range of it is a range of the whole."""
 
 import dataclasses
-import hashlib
 import io
 import random
 import shutil
 import subprocess
 import time
 import zipfile
-import zlib
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from requests_app.distribution.archive import Archive, Member, Slice, text_member
-
-MOMENT = datetime(2026, 3, 4, 15, 16, 18, tzinfo=UTC)
-GIB = 1 << 30
-
-
-class Disk:
-    """Contents by key, and the archive's bytes made from them."""
-
-    def __init__(self, contents: dict[str, bytes]) -> None:
-        self.contents = contents
-        self.members = [
-            Member(
-                path,
-                len(content),
-                zlib.crc32(content),
-                hashlib.sha256(content).hexdigest(),
-                key=f"key of {path}",
-            )
-            for path, content in contents.items()
-        ]
-
-    def archive(self, **changes) -> Archive:
-        return Archive(**{"folder": "d-1.0", "moment": MOMENT, "members": self.members} | changes)
-
-    def render(self, archive: Archive, start: int = 0, stop: int | None = None) -> bytes:
-        stop = archive.length if stop is None else stop
-        return b"".join(self._piece(piece) for piece in archive.segments(start, stop))
-
-    def _piece(self, piece: bytes | Slice) -> bytes:
-        if isinstance(piece, bytes):
-            assert piece, "a segment must not be empty"
-            return piece
-        content = self.contents[piece.key.removeprefix("key of ")]
-        assert piece.size == len(content)
-        assert piece.start < piece.stop
-        return content[piece.start : piece.stop]
+from requests_app.distribution.archive import Slice, text_member
+from requests_app.distribution.archive_zip import ZipArchive
+from tests.distribution.described import GIB, MOMENT, Disk, Virtual, write_sparse, zeros
 
 
-class Virtual(io.RawIOBase):
-    """An archive as a seekable file whose members, however large, hold only zeros."""
-
-    def __init__(self, archive: Archive) -> None:
-        self.archive, self.at = archive, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self.at, io.SEEK_END: self.archive.length}[whence]
-        self.at = base + offset
-        return self.at
-
-    def tell(self) -> int:
-        return self.at
-
-    def readinto(self, buffer) -> int:
-        stop = min(self.at + len(buffer), self.archive.length)
-        data = b"".join(
-            piece if isinstance(piece, bytes) else bytes(piece.stop - piece.start)
-            for piece in self.archive.segments(self.at, stop)
-        )
-        buffer[: len(data)] = data
-        self.at += len(data)
-        return len(data)
-
-
-def zeros(path: str, size: int, crc32: int = 0) -> Member:
-    return Member(path, size, crc32, "00" * 32, key=path)
+def archive_of(disk: Disk, **changes) -> ZipArchive:
+    return ZipArchive(**{"folder": "d-1.0", "moment": MOMENT, "members": disk.members} | changes)
 
 
 @pytest.fixture
@@ -96,7 +29,7 @@ def disk() -> Disk:
 
 
 def test_python_reads_back_every_member(disk):
-    archive = disk.archive()
+    archive = archive_of(disk)
     whole = disk.render(archive)
     assert len(whole) == archive.length
     with zipfile.ZipFile(io.BytesIO(whole)) as reader:
@@ -111,7 +44,7 @@ def test_python_reads_back_every_member(disk):
 
 def test_unzip_finds_no_fault_and_the_manifest_holds(disk, tmp_path):
     manifest = "".join(f"{member.sha256}  {member.path}\n" for member in disk.members).encode()
-    archive = disk.archive(members=[text_member("manifest.sha256", manifest), *disk.members])
+    archive = archive_of(disk, members=[text_member("manifest.sha256", manifest), *disk.members])
     target = tmp_path / "release.zip"
     target.write_bytes(disk.render(archive))
     tested = subprocess.run(
@@ -129,7 +62,7 @@ def test_unzip_finds_no_fault_and_the_manifest_holds(disk, tmp_path):
 
 
 def test_the_same_release_is_the_same_bytes_wherever_the_clock_stands(disk):
-    here, elsewhere = disk.archive(), disk.archive(moment=MOMENT.astimezone(_tokyo()))
+    here, elsewhere = archive_of(disk), archive_of(disk, moment=MOMENT.astimezone(_tokyo()))
     assert disk.render(here) == disk.render(elsewhere)
     assert here.etag == elsewhere.etag
     assert here.etag.startswith('"')
@@ -144,18 +77,18 @@ def test_the_same_release_is_the_same_bytes_wherever_the_clock_stands(disk):
     ],
 )
 def test_another_archive_has_another_tag(disk, change):
-    assert disk.archive(**change).etag != disk.archive().etag
+    assert archive_of(disk, **change).etag != archive_of(disk).etag
 
 
 @pytest.mark.parametrize("fact", [{"path": "other"}, {"size": 5}, {"crc32": 5}, {"sha256": "5"}])
 def test_every_fact_of_a_member_counts_in_the_tag(disk, fact):
     changed = [disk.members[0]._replace(**fact), *disk.members[1:]]
-    assert disk.archive(members=changed).etag != disk.archive().etag
+    assert archive_of(disk, members=changed).etag != archive_of(disk).etag
 
 
 def test_an_archive_without_members_is_a_valid_zip():
     disk = Disk({})
-    assert zipfile.ZipFile(io.BytesIO(disk.render(disk.archive()))).namelist() == []
+    assert zipfile.ZipFile(io.BytesIO(disk.render(archive_of(disk)))).namelist() == []
 
 
 @pytest.mark.parametrize(
@@ -164,18 +97,18 @@ def test_an_archive_without_members_is_a_valid_zip():
 )
 def test_a_path_that_would_leave_the_folder_is_refused(path):
     with pytest.raises(ValueError, match="archive"):
-        Disk({path: b""}).archive()
+        archive_of(Disk({path: b""}))
 
 
 def test_a_path_is_there_once_only(disk):
     with pytest.raises(ValueError, match="twice"):
-        disk.archive(members=[disk.members[0], disk.members[0]])
+        archive_of(disk, members=[disk.members[0], disk.members[0]])
 
 
 def test_dates_that_zip_cannot_write_are_the_nearest_it_can():
     disk = Disk({"a": b"a"})
     for year, shown in ((1970, 1980), (2500, 2107)):
-        whole = disk.render(disk.archive(moment=MOMENT.replace(year=year)))
+        whole = disk.render(archive_of(disk, moment=MOMENT.replace(year=year)))
         assert zipfile.ZipFile(io.BytesIO(whole)).infolist()[0].date_time[0] == shown
 
 
@@ -189,7 +122,9 @@ contents = st.dictionaries(
 @given(contents, st.data())
 def test_any_range_is_that_range_of_the_whole(files, data):
     disk = Disk(files)
-    archive = disk.archive(members=[text_member("manifest.sha256", b"0123456789"), *disk.members])
+    archive = archive_of(
+        disk, members=[text_member("manifest.sha256", b"0123456789"), *disk.members]
+    )
     whole = disk.render(archive)
     start = data.draw(st.integers(0, archive.length))
     stop = data.draw(st.integers(start, archive.length))
@@ -204,7 +139,7 @@ def test_any_range_is_that_range_of_the_whole(files, data):
 def test_sizes_and_offsets_around_four_gib(size):
     small = b"the last member"
     members = [zeros("large.bin", size), text_member("last.txt", small)]
-    archive = Archive(folder="d", moment=MOMENT, members=members)
+    archive = ZipArchive(folder="d", moment=MOMENT, members=members)
     with zipfile.ZipFile(Virtual(archive)) as reader:
         assert [info.file_size for info in reader.infolist()] == [size, len(small)]
         assert reader.read("d/last.txt") == small
@@ -216,8 +151,8 @@ def test_sizes_and_offsets_around_four_gib(size):
 @pytest.mark.parametrize("size", [0xFFFFFFFE, 0x100000000, 5 * GIB])
 def test_unzip_reads_a_member_beyond_four_gib(tmp_path, size):
     members = [zeros("large.bin", size), zeros("more.bin", GIB), text_member("last.txt", b"last")]
-    archive = Archive(folder="d", moment=MOMENT, members=members)
-    _write_sparse(archive, tmp_path / "large.zip")
+    archive = ZipArchive(folder="d", moment=MOMENT, members=members)
+    write_sparse(archive, tmp_path / "large.zip")
     tested = subprocess.run(
         [_tool("unzip"), "-t", tmp_path / "large.zip", "d/last.txt"],
         capture_output=True,
@@ -229,7 +164,7 @@ def test_unzip_reads_a_member_beyond_four_gib(tmp_path, size):
 
 def test_a_random_range_of_a_large_release_needs_only_the_pieces_in_it():
     members = [zeros(f"{n:05}.mp4", 5 * GIB) for n in range(3000)]
-    archive = Archive(folder="d", moment=MOMENT, members=members)
+    archive = ZipArchive(folder="d", moment=MOMENT, members=members)
     chance = random.Random(7)
     for _ in range(200):
         start = chance.randrange(archive.length)
@@ -240,7 +175,7 @@ def test_a_random_range_of_a_large_release_needs_only_the_pieces_in_it():
 @pytest.mark.parametrize("count", [0xFFFE, 0xFFFF, 0x10000])
 def test_more_members_than_sixteen_bits_count(count, tmp_path):
     members = [zeros(f"{n:x}", 0) for n in range(count)]
-    archive = Archive(folder="d", moment=MOMENT, members=members)
+    archive = ZipArchive(folder="d", moment=MOMENT, members=members)
     target = tmp_path / "many.zip"
     target.write_bytes(Disk({}).render(archive))
     with zipfile.ZipFile(target) as reader:
@@ -251,7 +186,7 @@ def test_more_members_than_sixteen_bits_count(count, tmp_path):
 def test_eleven_thousand_clips_are_laid_out_at_once():
     members = [zeros(f"clips/happiness/{n:05}.mp4", 100_000) for n in range(10_924)]
     began = time.perf_counter()
-    archive = Archive(folder="cmed-1.0", moment=MOMENT, members=members)
+    archive = ZipArchive(folder="cmed-1.0", moment=MOMENT, members=members)
     assert time.perf_counter() - began < 2
     pieces = [p for p in archive.segments(0, archive.length) if isinstance(p, Slice)]
     assert len(pieces) == 10_924
@@ -271,14 +206,3 @@ def _tool(name: str) -> str:
     path = shutil.which(name)
     assert path, f"this test needs the program {name}"
     return path
-
-
-def _write_sparse(archive: Archive, target) -> None:
-    """Write headers where they belong and leave holes for zeros."""
-    with target.open("wb") as out:
-        for piece in archive.segments(0, archive.length):
-            if isinstance(piece, bytes):
-                out.write(piece)
-            else:
-                out.seek(piece.stop - piece.start, io.SEEK_CUR)
-        out.truncate(archive.length)

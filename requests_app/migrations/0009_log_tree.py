@@ -30,7 +30,7 @@ def let_wait(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("requests_app", "0005_reconsents"),
+        ("requests_app", "0008_offers"),
     ]
 
     operations = [

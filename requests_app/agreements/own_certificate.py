@@ -1,0 +1,240 @@
+"""Is an uploaded PDF the document that was issued, signed once by a certificate, and nothing else?
+
+The upload must begin with the very bytes that were issued; what follows may add one signature
+(PAdES or adbe.pkcs7.detached, ISO 32000-2, 12.8) and nothing a reader would see besides.
+"""
+
+import asyncio
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
+
+from asn1crypto import x509
+from django.utils.timezone import now
+from pyhanko.keys.pemder import load_certs_from_pemder_data
+from pyhanko.pdf_utils.generic import NumberObject
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.diff_analysis import DEFAULT_DIFF_POLICY
+from pyhanko.sign.diff_analysis.policy_api import ModificationLevel, SuspiciousModification
+from pyhanko.sign.fields import SigFieldSpec, append_signature_field
+from pyhanko.sign.general import UnacceptableSignerError
+from pyhanko.sign.validation import async_validate_pdf_signature
+from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
+from pyhanko.sign.validation.status import SignatureCoverageLevel
+from pyhanko_certvalidator import CertificateValidator, ValidationContext
+from pyhanko_certvalidator.errors import PathError, ValidationError
+
+from requests_app import conf
+from requests_app.agreements.evidence import format_instant
+from requests_app.agreements.trust import fingerprint
+from requests_app.errors import Invalid
+
+MOST_ADDED: Final = 1024 * 1024
+"""Bytes that a signature may add: certificates and revocation data take a few tens of thousands."""
+
+FIELD: Final = "ApplicantSignature"
+
+NOT_OURS: Final = (
+    "This is not the document that was issued to you. Download it again, sign that file without "
+    "opening and saving it in another program first, and upload the result."
+)
+NOT_SIGNED: Final = (
+    "This is the document as it was issued, without a signature. Sign it with your certificate, "
+    "then upload the signed file."
+)
+ONE_ONLY: Final = "The file must bear exactly one signature: yours. Sign a fresh copy, once."
+MORE_CHANGED: Final = (
+    "Something besides your signature was changed or added. Sign a fresh copy of the document, and "
+    "add nothing else to it: no comments, no pages, no stamps."
+)
+NOT_WHOLE: Final = "Your signature does not cover the whole document. Sign a fresh copy of it."
+BROKEN: Final = "Your signature does not fit the document. Sign a fresh copy of it."
+WEAK: Final = (
+    "Your signature uses MD5, SHA-1 or a short key, which can be forged. Sign with SHA-256 and a "
+    "key of at least 2,048 bits (RSA) or 256 bits (elliptic curves)."
+)
+ELSEWHERE: Final = (
+    "Your signature must fill in the empty signature field that the document has, which shows on "
+    "no page. Sign a fresh copy there, without a visible stamp or a field of its own."
+)
+OUT_OF_TERM: Final = "Your certificate was not valid when you signed. Sign with a valid one."
+LOCKED: Final = (
+    "Your signature certifies or locks the document, so the portal could not put its seal. Sign a "
+    "fresh copy with an ordinary signature."
+)
+UNREADABLE: Final = (
+    "The signature in this file cannot be read. Sign a fresh copy with a program that makes PAdES "
+    "signatures, and upload that."
+)
+_LEAST_BITS: Final = defaultdict(lambda: 2048, ec=256)
+_WEAK_DIGESTS: Final = frozenset({"md5", "sha1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What the signer's certificate says, and the signature with it.
+
+    `trusted` is None when no roots are configured to check it against; `signed_at` is the signer's
+    own word; the digest is of the certificate (DER), in hexadecimal.
+    """
+
+    subject: str
+    issuer: str
+    serial: str
+    sha256: str
+    algorithm: str
+    valid_from: datetime
+    valid_until: datetime
+    signed_at: datetime | None
+    trusted: bool | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the facts as JSON types; instants as RFC 3339 in UTC."""
+        told = asdict(self)
+        for name in ("valid_from", "valid_until", "signed_at"):
+            told[name] = format_instant(told[name]) if told[name] else None
+        return told
+
+
+def with_place_to_sign(content: bytes) -> bytes:
+    """Returns the PDF with an empty signature field, which signing programs offer to fill in."""
+    issued = BytesIO()
+    writer = IncrementalPdfFileWriter(BytesIO(content))
+    append_signature_field(writer, SigFieldSpec(FIELD))
+    # "Signatures exist, append only": signing sets it (ISO 32000-2, 12.7.3), so it must not change.
+    writer.root["/AcroForm"]["/SigFlags"] = NumberObject(3)  # type: ignore[no-untyped-call] # same
+    writer.write(issued)  # type: ignore[no-untyped-call] # pyHanko is typed in parts
+    return issued.getvalue()
+
+
+def check(*, issued: bytes, uploaded: bytes) -> Certificate:
+    """Returns what the signer's certificate says if `uploaded` is `issued` with their signature.
+
+    Raises Invalid with a sentence that says what to do otherwise. Nothing is fetched. Only what
+    follows the issued bytes comes from a stranger, and there is little of it.
+    """
+    if not uploaded.startswith(issued):
+        raise Invalid(NOT_OURS)
+    added = len(uploaded) - len(issued)
+    if not uploaded[len(issued) :].strip():
+        raise Invalid(NOT_SIGNED)
+    if added > MOST_ADDED:
+        raise Invalid(MORE_CHANGED)
+    try:
+        return asyncio.run(_check(issued, uploaded))
+    except Invalid:
+        raise
+    except Exception as error:  # whatever a stranger's bytes make a parser do
+        raise Invalid(UNREADABLE) from error
+
+
+async def _check(issued: bytes, uploaded: bytes) -> Certificate:
+    reader = PdfFileReader(BytesIO(uploaded))
+    if reader.encrypted:
+        raise Invalid(UNREADABLE)
+    signatures = reader.embedded_signatures
+    if len(signatures) != 1:
+        raise Invalid(ONE_ONLY if signatures else NOT_SIGNED)
+    [signature] = signatures
+    # What costs little comes first: comparing two revisions takes seconds.
+    _require_room_for_the_seal(signature)
+    _require_its_place(signature, reader)
+    if signature.evaluate_signature_coverage() is not SignatureCoverageLevel.ENTIRE_FILE:
+        raise Invalid(NOT_WHOLE)
+    await _require_whole(signature)
+    certificate = signature.signer_cert
+    at = signature.self_reported_timestamp
+    if not certificate.not_valid_before <= (at or now()) <= certificate.not_valid_after:
+        raise Invalid(OUT_OF_TERM)
+    if certificate.public_key.bit_size < _LEAST_BITS[certificate.public_key.algorithm]:
+        raise Invalid(WEAK)
+    _require_nothing_else(issued, reader)
+    return Certificate(
+        subject=certificate.subject.human_friendly[:500],
+        issuer=certificate.issuer.human_friendly[:500],
+        serial=f"{certificate.serial_number:x}",
+        sha256=fingerprint(certificate),
+        algorithm=_algorithm(certificate),
+        valid_from=certificate.not_valid_before,
+        valid_until=certificate.not_valid_after,
+        signed_at=at,
+        trusted=await _trusted(certificate, signature, at),
+    )
+
+
+def _require_nothing_else(issued: bytes, reader: PdfFileReader) -> None:
+    before = PdfFileReader(BytesIO(issued)).xrefs.total_revisions
+    try:
+        found = DEFAULT_DIFF_POLICY.review_file(reader, before - 1)
+    except SuspiciousModification as error:
+        raise Invalid(MORE_CHANGED) from error
+    if isinstance(found, SuspiciousModification):
+        raise Invalid(MORE_CHANGED) from found
+    if found.modification_level > ModificationLevel.FORM_FILLING:
+        raise Invalid(MORE_CHANGED)
+
+
+def _require_room_for_the_seal(signature: EmbeddedPdfSignature) -> None:
+    if signature.docmdp_level is not None or signature.fieldmdp is not None:
+        raise Invalid(LOCKED)
+
+
+def _require_its_place(signature: EmbeddedPdfSignature, reader: PdfFileReader) -> None:
+    """The signature fills in the field that was issued, which covers nothing of a page.
+
+    In a place of its own it could bear any picture, over any clause.
+    """
+    fields = reader.root["/AcroForm"]["/Fields"]
+    if signature.field_name != FIELD or len(fields) != 1:
+        raise Invalid(ELSEWHERE)
+    left, bottom, right, top = (float(edge) for edge in signature.sig_field["/Rect"])
+    if (left, bottom) != (right, top):
+        raise Invalid(ELSEWHERE)
+
+
+async def _require_whole(signature: EmbeddedPdfSignature) -> None:
+    """Whether it is by a trusted person is another question; see `_trusted`."""
+    if signature.signer_info["digest_algorithm"]["algorithm"].native in _WEAK_DIGESTS:
+        raise Invalid(WEAK)
+    nobody = ValidationContext(trust_roots=[], allow_fetching=False)
+    try:
+        status = await async_validate_pdf_signature(
+            signature, signer_validation_context=nobody, skip_diff=True
+        )
+    except UnacceptableSignerError as error:
+        raise Invalid(UNREADABLE) from error
+    if not (status.intact and status.valid):
+        raise Invalid(BROKEN)
+
+
+async def _trusted(
+    certificate: x509.Certificate, signature: EmbeddedPdfSignature, at: datetime | None
+) -> bool | None:
+    if (roots := _roots()) is None:
+        return None
+    context = ValidationContext(
+        trust_roots=roots,
+        other_certs=list(signature.other_embedded_certs),
+        moment=at,
+        allow_fetching=False,
+    )
+    try:
+        await CertificateValidator(certificate, validation_context=context).async_validate_path()
+    except (PathError, ValidationError):
+        return False
+    return True
+
+
+def _roots() -> list[x509.Certificate] | None:
+    named = conf.signer_roots_file()
+    return list(load_certs_from_pemder_data(Path(named).read_bytes())) if named else None
+
+
+def _algorithm(certificate: x509.Certificate) -> str:
+    key = certificate.public_key
+    name = key.curve[1] if key.algorithm == "ec" else f"{key.bit_size} bits"
+    return f"{key.algorithm.upper()} {name}"

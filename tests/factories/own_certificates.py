@@ -1,0 +1,72 @@
+"""Certificates of applicants, and PDFs signed with them as a signing program does."""
+
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+from pyhanko.keys.internal import (
+    translate_pyca_cryptography_cert_to_asn1,
+    translate_pyca_cryptography_key_to_asn1,
+)
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign.fields import SigFieldSpec, SigSeedSubFilter
+from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, SimpleSigner
+from pyhanko_certvalidator.registry import SimpleCertificateStore
+
+from requests_app.agreements.own_certificate import FIELD
+
+Pair = tuple[Any, x509.Certificate]
+
+
+def certificate(
+    name: str = "Ada Larus", *, kind: str = "P-256", days: int = 365, issuer: Pair | None = None
+) -> Pair:
+    """A key and a certificate for it that began `days` before it ends or a year ago; by itself or
+    by `issuer`."""
+    key = (
+        rsa.generate_private_key(public_exponent=65537, key_size=1024 if "1024" in kind else 2048)
+        if kind.startswith("RSA")
+        else ec.generate_private_key(ec.SECP256R1())
+    )
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer[1].subject if issuer else subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=400))
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+    )
+    return key, builder.sign(issuer[0] if issuer else key, hashes.SHA256())
+
+
+def sign_pdf(content: bytes, pair: Pair, *, field: str = FIELD, **metadata: Any) -> bytes:
+    """The PDF with one signature of `pair` added in an incremental update."""
+    key, made = pair
+    signer = SimpleSigner(
+        signing_cert=translate_pyca_cryptography_cert_to_asn1(made),
+        signing_key=translate_pyca_cryptography_key_to_asn1(key),
+        cert_registry=SimpleCertificateStore(),
+    )
+    arguments: dict[str, Any] = {
+        "field_name": field,
+        "md_algorithm": "sha256",
+        "subfilter": SigSeedSubFilter.PADES,
+    }
+    box = metadata.pop("box", None)
+    pdf_signer = PdfSigner(
+        PdfSignatureMetadata(**(arguments | metadata)),
+        signer,
+        # A place that is there already is filled in; otherwise a new one is made.
+        new_field_spec=None if field == FIELD else SigFieldSpec(field, box=box, on_page=0),
+    )
+    signed = BytesIO()
+    pdf_signer.sign_pdf(IncrementalPdfFileWriter(BytesIO(content)), output=signed)
+    return signed.getvalue()

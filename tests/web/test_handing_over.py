@@ -1,0 +1,91 @@
+"""Single files that another server sends: what it is told, what is recorded, what stays ours."""
+
+from http import HTTPStatus
+
+import httpx
+import pytest
+from django.test import Client
+
+from requests_app.audit import kinds, log
+from requests_app.audit.models import Entry
+from tests.factories.distribution import GrantFactory, make_link, make_release
+from tests.factories.requests import DatasetFactory
+
+pytestmark = pytest.mark.django_db
+PATH, CLIP = "clips/über alles 100%.mp4", b"0123456789" * 10
+
+
+@pytest.fixture(autouse=True)
+def _own_store(settings, tmp_path):
+    settings.FILES_DIR = tmp_path / "files"
+
+
+@pytest.fixture
+def link() -> str:
+    dataset = DatasetFactory(slug="gulls")
+    make_release(dataset, files={PATH: CLIP})
+    grant = GrantFactory(agreement__access_request__dataset=dataset)
+    return f"/d/{make_link(grant)[1]}/files/{PATH.replace('%', '%25')}"
+
+
+def entries() -> list[tuple[int, str, int]]:
+    found = Entry.objects.filter(kind=kinds.FILE_DOWNLOADED).order_by("pk")
+    return [(e.details["status"], e.details["range"], e.details["bytes"]) for e in found]
+
+
+class TestNginx:
+    @pytest.fixture(autouse=True)
+    def _configured(self, settings):
+        settings.ACCEL_PREFIX = "/protected/"
+
+    def test_it_is_told_a_path_from_the_row_and_sends_the_bytes_itself(self, client: Client, link):
+        response = client.get(link)
+        told = response["X-Accel-Redirect"]
+        assert told == "/protected/gulls/1.0/clips/%C3%BCber%20alles%20100%25.mp4"
+        assert response.content == b""
+        assert "attachment" in response["Content-Disposition"]
+        assert {"private", "no-store"} <= set(response["Cache-Control"].split(", "))
+        assert entries() == [(200, "", len(CLIP))]
+
+    def test_the_entry_names_the_range_that_was_asked_for(self, client: Client, link):
+        client.get(link, headers={"Range": "bytes=10-19"})
+        client.get(link, headers={"Range": "bytes=5000-"})
+        assert entries() == [(206, f"bytes 10-19/{len(CLIP)}", 10)]
+
+    def test_what_depends_on_our_tag_stays_ours(self, client: Client, link):
+        tag = client.head(link)["ETag"]
+        for headers in ({"If-None-Match": tag}, {"If-Range": tag, "Range": "bytes=0-1"}):
+            response = client.get(link, headers=headers)
+            assert "X-Accel-Redirect" not in response
+            b"".join(response)
+        assert "X-Accel-Redirect" not in client.head(link)
+
+    def test_nothing_is_handed_over_when_it_cannot_be_recorded(
+        self, client: Client, link, monkeypatch
+    ):
+        from django.db import DatabaseError  # noqa: PLC0415 - for this test
+
+        def refuse(*args, **details):
+            raise DatabaseError("the disk is full")
+
+        monkeypatch.setattr(log, "record", refuse)
+        response = client.get(link)
+        assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+        assert "X-Accel-Redirect" not in response
+
+
+def test_without_a_prefix_the_portal_sends(client: Client, link):
+    response = client.get(link)
+    assert b"".join(response.streaming_content) == CLIP
+
+
+@pytest.mark.processes
+def test_the_object_store_sends_by_an_address_of_minutes(client: Client, bucket, link):
+    response = client.get(link)
+    assert response.status_code == HTTPStatus.FOUND
+    fetched = httpx.get(response["Location"], headers={"Range": "bytes=10-19"}, trust_env=False)
+    assert (fetched.status_code, fetched.content) == (206, CLIP[10:20])
+    assert "attachment" in fetched.headers["Content-Disposition"]
+    assert entries() == [(302, "", len(CLIP))]
+    bare = response["Location"].split("?")[0]
+    assert httpx.get(bare, trust_env=False).status_code == HTTPStatus.FORBIDDEN
