@@ -32,7 +32,7 @@ import stat
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, Iterator, NamedTuple, Tuple
 from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit
@@ -486,9 +486,12 @@ def _fetch(portal: Portal, options: argparse.Namespace) -> int:
 def _fetch_all(portal: Portal, fetcher: Fetcher, items: list[Item], jobs: int) -> list[Failure]:
     """Every failure; a refusal or an interruption ends all the rest."""
     failures: list[Failure] = []
+    running: list[Future[None]] = []
     with ThreadPoolExecutor(jobs) as pool:
         try:
-            running = [pool.submit(fetcher.fetch, item) for item in items]
+            # One by one: Ctrl-C may come in between, and what runs by then must be cancelled.
+            for item in items:
+                running.append(pool.submit(fetcher.fetch, item))  # noqa: PERF401
             for each in as_completed(running):
                 failure = each.exception()
                 if isinstance(failure, Failure) and failure.code == 1:

@@ -349,9 +349,7 @@ def test_an_interruption_ends_it_at_once_even_when_the_line_hangs(server, tmp_pa
     command = [sys.executable, SOURCE, "--into", tmp_path, f"{server.url}/d/token/"]
     # Whatever started the tests may ignore Ctrl-C, and a child inherits that.
     heeds = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    running = subprocess.Popen(  # noqa: PLW1509 - nothing is locked in the child before it runs
-        command, stderr=subprocess.PIPE, text=True, preexec_fn=heeds
-    )
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heeds)  # noqa: PLW1509 - nothing is locked yet
     try:
         assert hanging.wait(30)
         running.send_signal(signal.SIGINT)
