@@ -7,6 +7,7 @@ signatures from notes. Who may have changed the keys as well is found by what an
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -76,9 +77,14 @@ class _Run:
         return trusted.size
 
     def from_place(self, start: int) -> Verified:
-        total = tree.size()
-        signed = SignedCheckpoint.objects.filter(size__gt=start).order_by("size").iterator()
-        due = next(signed, None)
+        rows = SignedCheckpoint.objects.filter(size__gt=start).order_by("size")
+        signed = (row for row in rows.iterator())
+        # Left open, PostgreSQL's cursor would be closed in whatever transaction comes after.
+        with closing(signed):
+            return self._from_place(start, signed)
+
+    def _from_place(self, start: int, signed: Iterator[SignedCheckpoint]) -> Verified:
+        total, due = tree.size(), next(signed, None)
         for leaves in _chunks(start, total):
             self._commitments(leaves[0]["place"], leaves)
             kept: list[merkle.Kept] = []
@@ -126,7 +132,7 @@ class _Run:
         values = PersonalValue.objects.filter(
             entry__leaf__place__range=(first, first + len(rows) - 1)
         ).values_list("entry_id", "field", "value", "salt")
-        for entry, field, value, salt in values.iterator(chunk_size=_CHUNK):
+        for entry, field, value, salt in values:
             place, commitments = entries.get(entry, (first, {}))
             try:
                 holds = commitments[field] == canonical.commitment(salt, value)
