@@ -11,7 +11,8 @@ PRODUCTION = CMED_SHAPE=production CMED_BASE_URL=https://portal.example \
   CMED_SECRET_KEY=$$(.venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(64))') \
   CMED_DATABASE_URL=postgres://portal@database.example/portal \
   CMED_REDIS_URL=redis://redis.example:6379 CMED_EMAIL_HOST=mail.example \
-  CMED_SEAL_KEY_FILE=/run/secrets/seal_key
+  CMED_SEAL_KEY_FILE=/run/secrets/seal_key \
+  CMED_LOG_KEY_FILE=/run/secrets/log_key
 
 .PHONY: help run test e2e demo check bench format clean
 

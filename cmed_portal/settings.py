@@ -82,6 +82,11 @@ try:
     SEAL_PKCS11_PIN = env.str("SEAL_PKCS11_PIN", "")
     TIMESTAMP_URL = env.str("TIMESTAMP_URL", "")
     TIMESTAMP_ROOTS_FILE = env.str("TIMESTAMP_ROOTS_FILE", "")
+    LOG_KEY_FILE = env.str("LOG_KEY_FILE", str(VAR_DIR / "keys/log.pem") if EMBEDDED else "")
+    LOG_ORIGIN = env.str("LOG_ORIGIN", f"{urlsplit(BASE_URL).netloc}/log")
+    if LOG_ORIGIN.split() != [LOG_ORIGIN] or "+" in LOG_ORIGIN:
+        stop("CMED_LOG_ORIGIN must be a name without blanks and plus signs.")
+    LOG_SECONDS = env.float("LOG_SECONDS", 2.0)
     VERIFY_MAX_BYTES = env.int("VERIFY_MAX_BYTES", 10 * 1024 * 1024)
 except ValueError as error:  # EnvError is one, and so is a file that cannot be read
     stop(f"A setting has a wrong value: {error}")
@@ -94,6 +99,7 @@ if not EMBEDDED:
         "BASE_URL": BASE_URL,
         "EMAIL_HOST": EMAIL_HOST,
         "SEAL_KEY_FILE": SEAL_KEY_FILE,
+        "LOG_KEY_FILE": LOG_KEY_FILE,
     }
     if missing := [f"CMED_{name}" for name, value in required.items() if not value]:
         stop(f"The production shape needs {', '.join(missing)}: see docs/reference/settings.md.")
@@ -264,6 +270,12 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 30,
 }
 CELERY_BEAT_SCHEDULE = {
+    # Late news of the log are of no use to anybody: what waited is done by the next.
+    "log": {
+        "task": "audit.seal",
+        "schedule": LOG_SECONDS,
+        "options": {"expires": 2 * LOG_SECONDS},
+    },
     "sweep": {"task": "lifecycle.sweep", "schedule": SWEEP_SECONDS},
     # Soon: a revoked holder is cut off within 30 seconds, of which nginx may need 20.
     **({"nginx": {"task": "distribution.follow_nginx", "schedule": 5.0}} if NGINX_DIR else {}),

@@ -204,3 +204,18 @@ def timestamp_roots_file() -> Path | None:
 def verify_max_bytes() -> int:
     """The largest PDF that anybody may send to be verified."""
     return int(settings.VERIFY_MAX_BYTES)
+
+
+def log_origin() -> str:
+    """The name of the audit log in its checkpoints (C2SP tlog-checkpoint, origin)."""
+    return str(settings.LOG_ORIGIN)
+
+
+def own_log_key_file() -> Path:
+    """Where the embedded shape keeps the log's key that it makes itself."""
+    return var_dir() / "keys" / "log.pem"
+
+
+def log_key_file() -> Path:
+    """File of the key that signs checkpoints. Read by the worker, never by the web."""
+    return Path(settings.LOG_KEY_FILE)

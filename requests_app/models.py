@@ -19,7 +19,14 @@ from requests_app.agreements.signatories import (
     Signatory,
     SignatoryExit,
 )
-from requests_app.audit.models import Entry, PersonalValue
+from requests_app.audit.models import (
+    Entry,
+    Leaf,
+    PersonalValue,
+    SignedCheckpoint,
+    TreeNode,
+    Unsequenced,
+)
 from requests_app.datasets.models import Dataset, File, Release
 from requests_app.distribution.models import (
     AccessToken,
@@ -60,6 +67,7 @@ __all__ = [
     "InstitutionDomain",
     "Invitation",
     "IssuedDocument",
+    "Leaf",
     "LogPosition",
     "ManifestSignature",
     "MemberRemoval",
@@ -75,6 +83,9 @@ __all__ = [
     "SealCertificate",
     "Signatory",
     "SignatoryExit",
+    "SignedCheckpoint",
     "Transfer",
+    "TreeNode",
+    "Unsequenced",
     "User",
 ]

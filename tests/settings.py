@@ -22,6 +22,7 @@ for _name in (
     "DATABASE_URL",
     "EMAIL_HOST",
     "SEAL_KEY_FILE",
+    "LOG_KEY_FILE",
 ):
     os.environ.pop(f"CMED_{_name}", None)
 if "CMED_TEST_DATABASE_URL" in os.environ:  # set by the plugin tests.on_postgres

@@ -20,6 +20,7 @@ PRODUCTION = {
     "CMED_BASE_URL": "https://portal.example",
     "CMED_EMAIL_HOST": "mail.example",
     "CMED_SEAL_KEY_FILE": "/run/secrets/seal_key",
+    "CMED_LOG_KEY_FILE": "/run/secrets/log_key",
 }
 
 
@@ -78,6 +79,8 @@ def test_a_secret_may_come_from_a_file(tmp_path):
     [
         ({"CMED_GRANT_DAYS": "a year"}, "GRANT_DAYS"),
         ({"CMED_SHAPE": "staging"}, "CMED_SHAPE"),
+        ({"CMED_LOG_ORIGIN": "the log"}, "CMED_LOG_ORIGIN"),
+        ({"CMED_LOG_ORIGIN": "data+log"}, "CMED_LOG_ORIGIN"),
         ({"CMED_SECRET_KEY_FILE": "/nowhere/key"}, "SECRET_KEY_FILE"),
     ],
 )

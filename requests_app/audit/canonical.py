@@ -1,15 +1,71 @@
 """The canonical form of an entry and of a committed value: RFC 8785 JSON, hashed by SHA-256."""
 
 import hashlib
+import json
 import secrets
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import rfc8785
+
+FORMAT: Final = 1
+"""Version of the form of an entry; part of every leaf."""
+
+_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
 def canonical(value: Any) -> bytes:
     """Returns the RFC 8785 form of a JSON value. Raises `rfc8785.CanonicalizationError`."""
+    # Without floats, huge numbers and keys beyond ASCII both say the same; this is faster.
+    if _is_plain(value):
+        try:
+            return _encode(value).encode()
+        except UnicodeEncodeError:
+            pass  # half a surrogate pair: refused below, with a reason
     return rfc8785.dumps(value)
+
+
+def _is_plain(value: Any) -> bool:
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is int:
+        return bool(-(2**53) < value < 2**53)
+    if kind is dict:
+        for key, each in value.items():
+            if type(key) is not str or not key.isascii():
+                return False
+            if type(each) is not str and not _is_plain(each):
+                return False
+        return True
+    return kind is list and all(map(_is_plain, value))
+
+
+def leaf(
+    *,
+    id: int,  # noqa: A002 - the field's name in the leaf
+    at: datetime,
+    kind: str,
+    actor: str,
+    subject: str,
+    trail: str,
+    details: dict[str, Any],
+    commitments: dict[str, str],
+) -> bytes:
+    """Returns an entry's leaf: its canonical form. Schema: docs/reference/entries.md."""
+    return canonical(
+        {
+            "actor": actor,
+            "at": at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "commitments": commitments,
+            "details": details,
+            "id": id,
+            "kind": kind,
+            "subject": subject,
+            "trail": trail,
+            "v": FORMAT,
+        }
+    )
 
 
 def new_salt() -> str:

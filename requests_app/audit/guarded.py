@@ -6,6 +6,9 @@ GUARDED: dict[str, tuple[str, ...]] = {
     "requests_app_entry": (UPDATE, DELETE),
     # Erasing a personal value is lawful and leaves its commitment; editing one never is.
     "requests_app_personalvalue": (UPDATE,),
+    "requests_app_leaf": (UPDATE, DELETE),
+    "requests_app_treenode": (UPDATE, DELETE),
+    "requests_app_signedcheckpoint": (UPDATE, DELETE),
     "requests_app_agreementtext": (UPDATE, DELETE),
     "requests_app_agreement": (UPDATE, DELETE),
     "requests_app_signatory": (UPDATE, DELETE),

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 from django.db import transaction
 
 from requests_app.audit import origin
-from requests_app.audit.canonical import commitment, new_salt
+from requests_app.audit.canonical import canonical, commitment, new_salt
 from requests_app.audit.kinds import KINDS
-from requests_app.audit.models import Entry, PersonalValue
+from requests_app.audit.models import Entry, PersonalValue, Unsequenced
 
 
 class Audited(Protocol):
@@ -46,9 +46,10 @@ def record(kind: str, *, by: Audited, on: Audited, **details: Any) -> Entry:
     """Appends one entry and returns it.
 
     Must run inside the transaction of the deed, so that neither exists without the other; raises
-    RuntimeError outside of one. `details` must be declared for `kind` in `audit.kinds` (KeyError
-    for an unknown kind, ValueError for an undeclared field); values must be JSON. The entry is
-    filed under `on.audit_trail` when there is one, so that one request's story is one query.
+    RuntimeError outside of one. `details` must be declared for `kind` in `audit.kinds`: KeyError
+    for an unknown kind, ValueError for an undeclared field or a value without canonical form. The
+    entry is filed under `on.audit_trail` when there is one, so that one request's story is one
+    query; its place in the tree it gets later (`audit.sequencing`).
     """
     return record_all([Act(kind, by, on, details)])[0]
 
@@ -63,6 +64,7 @@ def record_all(acts: Sequence[Act]) -> list[Entry]:
         for item in values:
             item.entry = entry
     PersonalValue.objects.bulk_create([item for _, values in written for item in values])
+    Unsequenced.objects.bulk_create([Unsequenced(entry=entry) for entry in entries])
     return entries
 
 
@@ -78,12 +80,14 @@ def _entry(act: Act) -> tuple[Entry, list[PersonalValue]]:
         for name, value in sorted(personal.items())
         if value not in ("", None)
     ]
+    public = {name: details[name] for name in details.keys() & fields.public}
+    canonical(public)  # what has no canonical form would stop the sealer later
     entry = Entry(
         kind=act.kind,
         actor=act.by.audit_ref,
         subject=act.on.audit_ref,
         trail=getattr(act.on, "audit_trail", act.on.audit_ref),
-        details={name: details[name] for name in details.keys() & fields.public},
+        details=public,
         commitments={item.field: commitment(item.salt, item.value) for item in values},
     )
     return entry, values

@@ -1,4 +1,4 @@
-"""The audit log's tables. Only `audit.log` writes them; triggers refuse every change after."""
+"""The audit log's tables. Only this room writes them; triggers refuse every change after."""
 
 from django.db import models
 from django.utils import timezone
@@ -42,3 +42,54 @@ class PersonalValue(models.Model):
 
     def __str__(self) -> str:
         return f"{self.field} of entry {self.entry_id}"
+
+
+class Unsequenced(models.Model):
+    """An entry that waits for its place in the tree: written with it, gone with the place."""
+
+    entry = models.OneToOneField(
+        Entry, on_delete=models.PROTECT, primary_key=True, related_name="unsequenced"
+    )
+
+    def __str__(self) -> str:
+        return f"entry {self.entry_id} waits"
+
+
+class Leaf(models.Model):
+    """An entry's place in the tree, counted from 0 without a gap, and its leaf hash."""
+
+    place = models.BigIntegerField(primary_key=True)
+    entry = models.OneToOneField(Entry, on_delete=models.PROTECT, related_name="leaf")
+    hash = models.BinaryField(max_length=32)
+
+    def __str__(self) -> str:
+        return f"leaf {self.place}"
+
+
+class TreeNode(models.Model):
+    """The root of a perfect subtree, over leaves index * 2^height and on (`merkle.STEP`)."""
+
+    height = models.PositiveSmallIntegerField()
+    index = models.BigIntegerField()
+    hash = models.BinaryField(max_length=32)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("height", "index"), name="tree_node_once"),)
+
+    def __str__(self) -> str:
+        return f"node {self.height}/{self.index}"
+
+
+class SignedCheckpoint(models.Model):
+    """A checkpoint that was signed: its size, the signed note and the public key (vkey)."""
+
+    size = models.BigIntegerField(primary_key=True)
+    note = models.TextField()
+    vkey = models.CharField(max_length=300)
+    made_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-size",)
+
+    def __str__(self) -> str:
+        return f"checkpoint of size {self.size}"

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 
 from requests_app.audit.log import Audited
-from requests_app.audit.models import Entry
+from requests_app.audit.models import Entry, Leaf
 
 
 def last_at(kinds: Collection[str], *, on: Audited) -> datetime | None:
@@ -19,3 +19,8 @@ def story(trail: str) -> QuerySet[Entry]:
     """Returns the entries filed under one request (its `audit_trail`), oldest first."""
     entries = Entry.objects.filter(trail=trail).prefetch_related("personal_values")
     return entries.order_by("pk")
+
+
+def at_place(place: int) -> Leaf | None:
+    """Returns the leaf at a place, with its entry; None where the log has none."""
+    return Leaf.objects.select_related("entry").filter(place=place).first()

@@ -56,7 +56,7 @@ def own_request_page(*methods: str) -> Callable[[RequestPage], Callable[..., Htt
         @never_cache
         @login_required
         @wraps(view)
-        def enter(request: HttpRequest, pk: UUID, **named: UUID) -> HttpResponse:
+        def enter(request: HttpRequest, pk: UUID, **named: UUID | int) -> HttpResponse:
             guest = cast("ApplicantRequest", request)
             _require_verified(guest.user)
             access_request = own_or_404(guest.user, pk)

@@ -76,12 +76,16 @@ _GATHERED: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of the timeline. `at` is its instant, the last one when it stands for several."""
+    """One line of the timeline. `at` is its instant, the last one when it stands for several.
+
+    `entry` is the id of the entry that it, or the last of them, is told from.
+    """
 
     at: datetime
     words: str
     tone: str = ""
     reason: str = ""
+    entry: int | None = None
 
 
 def timeline(access_request: AccessRequest) -> list[Event]:
@@ -112,7 +116,7 @@ def _told(entries: Iterable[Entry], names: Mapping[str, str]) -> Iterator[Event]
             continue
         if kind in _GATHERED:
             often = f" ({len(each)} times)" if len(each) > 1 else ""
-            yield Event(each[0].at, words + often, tone)
+            yield Event(each[0].at, words + often, tone, entry=each[0].pk)
             continue
         for entry in each:
             reason = next((str(item.value) for item in entry.reasons), "")  # type: ignore[attr-defined]  # Prefetch
@@ -120,7 +124,7 @@ def _told(entries: Iterable[Entry], names: Mapping[str, str]) -> Iterator[Event]
             told = words.format(name or "somebody who was to sign")
             if entry.details.get("to") == State.SUBMITTED and kind == kinds.AGREEMENT_SIGNED:
                 told += " and submitted the request"
-            yield Event(entry.at, told, tone, reason)
+            yield Event(entry.at, told, tone, reason, entry.pk)
 
 
 def _names(access_request: AccessRequest) -> dict[str, str]:

@@ -11,6 +11,7 @@ from requests_app.web import (
     home,
     invited,
     listing,
+    log,
     own_certificate,
     own_documents,
     renewal,
@@ -64,6 +65,12 @@ urlpatterns = [
     re_path(
         r"^verify/(?P<number>[A-Z0-9][A-Z0-9-]{2,59})$", verification.verify, name="verify_number"
     ),
+    path("log/checkpoint", log.checkpoint, name="log_checkpoint"),
+    path("log/key", log.key, name="log_key"),
+    path("log/verify.py", log.script, name="log_script"),
+    path("log/entries/<int:index>", log.entry, name="log_entry"),
+    path("log/proof/inclusion", log.inclusion, name="log_inclusion"),
+    path("log/proof/consistency", log.consistency, name="log_consistency"),
     path("requests/", requests.request_list, name="request_list"),
     path("requests/new/", requests.request_new, name="request_new"),
     path(
@@ -91,6 +98,7 @@ urlpatterns = [
                 path("decline/", declining.request_decline, name="request_decline"),
                 path("withdraw/", requests.request_withdraw, name="request_withdraw"),
                 path("agreement.pdf", own_documents.request_agreement, name="request_agreement"),
+                path("receipts/<int:entry_id>.json", log.receipt, name="request_receipt"),
                 path("ethics.pdf", own_documents.request_ethics, name="request_ethics"),
             ]
         ),
@@ -98,4 +106,5 @@ urlpatterns = [
     path("grants/<uuid:grant_id>/link/", renewal.renew, name="link_renew"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", log.metrics, name="metrics"),
 ]

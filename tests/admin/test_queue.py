@@ -114,7 +114,7 @@ def test_the_queue_costs_the_same_however_long_it_is(enter, count, django_assert
     for _ in range(count):
         submitted(dataset=dataset)
     client = enter(approver(dataset))
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(16):
         response = client.get(at(QUEUE))
     assert len(listed(response)) == count
 

@@ -206,7 +206,7 @@ def test_the_page_costs_the_same_however_much_happened(enter, count, django_asse
         )
         sign(access_request)
     client = enter(by)
-    with django_assert_num_queries(33):
+    with django_assert_num_queries(34):
         client.get(page_of(access_request))
 
 

@@ -1,4 +1,5 @@
 import pytest
+from django.apps import apps
 from django.db import DatabaseError, connection, transaction
 
 from requests_app.audit import kinds, log
@@ -79,7 +80,8 @@ def test_the_database_itself_refuses_to_change_evidence(table, operation):
         cursor.execute(names)
         assert f"{table}_no_{operation.lower()}" in {name for (name,) in cursor.fetchall()}
     if connection.vendor == "postgresql":
-        column = "body" if table.endswith("text") else "id"
+        model = next(each for each in apps.get_models() if each._meta.db_table == table)
+        column = "body" if table.endswith("text") else model._meta.pk.column
         statement = {
             "UPDATE": f'UPDATE "{table}" SET "{column}" = "{column}"',
             "DELETE": f'DELETE FROM "{table}"',

@@ -307,7 +307,8 @@ def test_the_number_of_queries_does_not_grow_with_the_files(
     dataset, tmp_path, clips, django_assert_num_queries
 ):
     folder = release_folder(tmp_path / "release", clips=clips)
-    # is it there, savepoint, lock, is it there, release, files, entry, end of the savepoint
-    with django_assert_num_queries(8):
+    # is it there, savepoint, lock, is it there, release, files, entry, its wait,
+    # end of the savepoint
+    with django_assert_num_queries(9):
         publish(dataset, folder)
     assert Release.objects.get().file_count == clips + 2

@@ -109,7 +109,9 @@ class TestLeftBehind:
         assert settle_left_behind(transfer_id=lost.pk)
         assert not settle_left_behind(transfer_id=lost.pk)
         assert not settle_left_behind(transfer_id=running.pk)
-        assert [(e.details["outcome"], e.details["bytes"]) for e in entries()] == [("unknown", None)]
+        assert [(e.details["outcome"], e.details["bytes"]) for e in entries()] == [
+            ("unknown", None)
+        ]
 
     def test_nginx_is_given_days(self):
         silent = timezone.now() - SILENT * 2

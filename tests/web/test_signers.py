@@ -205,7 +205,7 @@ def test_members_are_named_beside_the_grant_and_can_leave_alone(client, granted)
     assert beside(blank.content, "reason")
     done = client.post(at("member_remove", ada), {"reason": "A new job."}, follow=True)
     shown = text(done.content)
-    assert "\u2068Ada Larus\u2069 was removed from the grant A new job." in shown
+    assert "\u2068Ada Larus\u2069 was removed from the grant Receipt A new job." in shown
     assert at("member_remove", ada) not in done.content.decode()
     assert at("member_remove", named(granted, "Bo Sterna")) in done.content.decode()
     again = client.post(at("member_remove", ada), {"reason": "Twice."}, follow=True)

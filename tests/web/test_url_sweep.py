@@ -14,6 +14,7 @@ from allauth.account.models import EmailAddress
 from django.test import Client
 from django.urls import URLResolver, get_resolver
 
+from requests_app.audit import checkpoints, kinds
 from requests_app.audit.models import Entry
 from requests_app.distribution.manifest_signatures import sign_manifest
 from requests_app.notifications.outbox import post
@@ -55,6 +56,13 @@ EXPECTED = {
     "certificates": EVERYBODY,
     "verify": EVERYBODY,
     "verify_number": EVERYBODY,
+    "log_checkpoint": EVERYBODY,
+    "log_key": EVERYBODY,
+    "log_script": EVERYBODY,
+    "log_entry": EVERYBODY,
+    "log_inclusion": "400 400 400 400 400 400 400",  # asked without a query
+    "log_consistency": "400 400 400 400 400 400 400",
+    "metrics": EVERYBODY,
     "client": EVERYBODY,
     "healthz": EVERYBODY,
     "readyz": EVERYBODY,
@@ -108,6 +116,7 @@ EXPECTED = {
     "request_withdraw": OWNER,
     "request_agreement": OWNER,
     "request_ethics": OWNER,
+    "request_receipt": OWNER,
     "link_renew": OWNER,
     "account_login": "200 302 302 302 302 302 302",
     "account_signup": "200 302 302 302 302 302 302",
@@ -242,6 +251,8 @@ def world(monkeypatch) -> dict[str, Any]:
         EmailAddress.objects.create(user=person, email=person.email, verified=True, primary=True)
     Client().get(f"/d/{token}/manifest.sha256")
     agreement = access_request.agreements.get()
+    checkpoints.seal()
+    told = Entry.objects.filter(trail=access_request.audit_trail, kind=kinds.MANIFEST_DOWNLOADED)
     member = member_of(agreement)
     return {
         "people": people,
@@ -264,6 +275,8 @@ def world(monkeypatch) -> dict[str, Any]:
         "signatory_id": member.pk,
         "secret": token_of(member),
         "document_id": document.pk,
+        "index": 0,
+        "entry_id": told.get().pk,
         "objects": {
             "accessrequest": access_request.pk,
             "agreement": agreement.pk,

@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("requests_app", "0008_offers"),
+        ("requests_app", "0009_log_tree"),
     ]
 
     operations = [

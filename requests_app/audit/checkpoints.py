@@ -1,0 +1,82 @@
+"""Signing what the log holds, for ever: each checkpoint must go on from the last one signed."""
+
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from requests_app import conf
+from requests_app.audit import log_key, notes, outsider, sequencing, tree
+from requests_app.audit.models import Entry, SignedCheckpoint
+from requests_app.errors import Conflict
+
+
+def latest() -> SignedCheckpoint | None:
+    """Returns the checkpoint that was signed last."""
+    return SignedCheckpoint.objects.first()
+
+
+def seal() -> SignedCheckpoint | None:
+    """Gives waiting entries their places and signs the tree, if it grew; returns the checkpoint.
+
+    The one call of the sealer: safe at any time, twice at once and to kill. Raises Misconfigured
+    without a usable key, Conflict as `sign` does.
+    """
+    sequencing.sequence()
+    last = latest()
+    if tree.size() > (last.size if last else 0):
+        return sign()
+    return last
+
+
+@transaction.atomic
+def sign() -> SignedCheckpoint:
+    """Signs a checkpoint of the tree as it is and keeps it.
+
+    Raises Conflict, and signs nothing, when the tree does not begin with what the last checkpoint
+    covers, or the last one was signed by another key or under another origin: a log that signs
+    two histories is worth nothing (C2SP tlog-checkpoint).
+    """
+    sequencing.take_turn()
+    key = log_key.load()
+    public = notes.public_key(conf.log_origin(), key)
+    now = outsider.Checkpoint(conf.log_origin(), size := tree.size(), tree.root(size))
+    last = latest()
+    if last is not None:
+        if last.size == size and last.vkey == str(public):
+            return last
+        _require_growth(last, now, public)
+    return SignedCheckpoint.objects.create(size=size, note=notes.sign(now, key), vkey=str(public))
+
+
+def _require_growth(last: SignedCheckpoint, now: outsider.Checkpoint, public: outsider.Key) -> None:
+    try:
+        kept = outsider.open_note(last.note, public)
+        grown = now.size > kept.size
+        proof = tree.consistency(first=kept.size, second=now.size) if grown else []
+        outsider.check_growth(kept, now, proof)
+    except outsider.Wrong as error:
+        raise Conflict(
+            f"No checkpoint of the log was signed: {error} The last one has size {last.size}. "
+            "Run manage.py audit_verify, and keep the database as it is."
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What lets anybody check one entry: its leaf, its place, the proof and the checkpoint."""
+
+    index: int
+    leaf: str
+    proof: list[bytes]
+    checkpoint: str
+
+
+def receipt(entry_id: int) -> Receipt | None:
+    """Returns the receipt of an entry; None while no checkpoint covers it."""
+    place = tree.places([entry_id]).get(entry_id)
+    last = latest()
+    if place is None or last is None or place >= last.size:
+        return None
+    entry = Entry.objects.get(pk=entry_id)
+    proof = tree.inclusion(index=place, size=last.size)
+    return Receipt(place, sequencing.leaf_of(entry).decode(), proof, last.note)

@@ -1,0 +1,152 @@
+"""The public side of the audit log: checkpoints, hashes and proofs, never content."""
+
+import base64
+from pathlib import Path
+from typing import Any, Final
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from requests_app.audit import checkpoints, outsider, reading, sequencing, tree
+from requests_app.errors import Invalid, NotFound
+from requests_app.requests.models import AccessRequest
+from requests_app.web.applicants import ApplicantRequest, own_request_page
+from requests_app.web.timeline import TOLD
+
+FOREVER: Final = "public, max-age=31536000, immutable"
+_SCRIPT: Final = Path(outsider.__file__)
+
+
+@never_cache
+@require_safe
+def checkpoint(request: HttpRequest) -> HttpResponse:
+    """The latest checkpoint (C2SP tlog-checkpoint); 404 before the first."""
+    last = checkpoints.latest()
+    if last is None:
+        return _text("No checkpoint has been signed yet.\n", status=404)
+    return _text(last.note)
+
+
+@never_cache
+@require_safe
+def key(request: HttpRequest) -> HttpResponse:
+    """The public key that checkpoints are verified by (C2SP signed-note, vkey)."""
+    last = checkpoints.latest()
+    if last is None:
+        return _text("No checkpoint has been signed yet.\n", status=404)
+    return _text(f"{last.vkey}\n")
+
+
+@require_safe
+def script(request: HttpRequest) -> HttpResponse:
+    """The script by which an outsider checks receipts and checkpoints."""
+    response = HttpResponse(_SCRIPT.read_bytes(), content_type="text/x-python; charset=utf-8")
+    response.headers["Content-Disposition"] = 'attachment; filename="verify_log.py"'
+    return response
+
+
+@require_safe
+def entry(request: HttpRequest, index: int) -> HttpResponse:
+    """What is public of an entry: its place, leaf hash, kind and time."""
+    found = reading.at_place(index)
+    if found is None:
+        return _problem("The log has no entry at this place yet.", status=404)
+    told = {
+        "index": index,
+        "leaf_hash": _encoded(bytes(found.hash)),
+        "kind": found.entry.kind,
+        "at": found.entry.at.isoformat(),
+    }
+    return _for_ever(told)
+
+
+@require_safe
+def inclusion(request: HttpRequest) -> HttpResponse:
+    """`?index=&size=`: the proof that an entry is in the log of that size (RFC 9162, 2.1.3)."""
+    try:
+        asked = _numbers(request, "index", "size")
+        proof = tree.inclusion(**asked)
+    except Invalid as error:
+        return _problem(error.message, status=400)
+    return _for_ever({**asked, "proof": [_encoded(each) for each in proof]})
+
+
+@require_safe
+def consistency(request: HttpRequest) -> HttpResponse:
+    """`?first=&second=`: the proof that the log only grew between (RFC 9162, 2.1.4)."""
+    try:
+        asked = _numbers(request, "first", "second")
+        proof = tree.consistency(**asked)
+    except Invalid as error:
+        return _problem(error.message, status=400)
+    return _for_ever({**asked, "proof": [_encoded(each) for each in proof]})
+
+
+@own_request_page("GET", "HEAD")
+def receipt(
+    request: ApplicantRequest, access_request: AccessRequest, entry_id: int
+) -> HttpResponse:
+    """Sends the receipt of one event of one's own request; 404 while no checkpoint covers it."""
+    if not reading.story(access_request.audit_trail).filter(pk=entry_id, kind__in=TOLD).exists():
+        raise NotFound("There is no such event in this request.")
+    found = checkpoints.receipt(entry_id)
+    if found is None:
+        raise NotFound("This event has no receipt yet. Try again in a few seconds.")
+    told = {
+        "index": found.index,
+        "leaf": found.leaf,
+        "proof": [_encoded(each) for each in found.proof],
+        "checkpoint": found.checkpoint,
+    }
+    response = JsonResponse(told, json_dumps_params={"indent": 1, "ensure_ascii": False})
+    response.headers["Content-Disposition"] = f'attachment; filename="receipt-{found.index}.json"'
+    return response
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Figures of the log in Prometheus' text format; nothing personal is in them."""
+    since, last = sequencing.waiting_since(), checkpoints.latest()
+    figures = {
+        "portal_log_entries": ("Entries that have a place in the log.", tree.size()),
+        "portal_log_checkpoint_entries": (
+            "Entries that the latest checkpoint covers.",
+            last.size if last else 0,
+        ),
+        "portal_log_lag_seconds": (
+            "Age of the oldest entry without a place.",
+            sequencing.age(since),
+        ),
+    }
+    lines = [
+        f"# HELP {name} {text}\n# TYPE {name} gauge\n{name} {value}\n"
+        for name, (text, value) in figures.items()
+    ]
+    return HttpResponse("".join(lines), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _numbers(request: HttpRequest, *names: str) -> dict[str, int]:
+    told = {name: request.GET.get(name, "") for name in names}
+    for name, text in told.items():
+        if not (text.isascii() and text.isdigit() and len(text) <= 18):
+            raise Invalid(f"{name} must be a whole number, such as {name}=1.")
+    return {name: int(text) for name, text in told.items()}
+
+
+def _encoded(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def _text(content: str, *, status: int = 200) -> HttpResponse:
+    return HttpResponse(content, content_type="text/plain; charset=utf-8", status=status)
+
+
+def _problem(sentence: str, *, status: int) -> JsonResponse:
+    return JsonResponse({"error": sentence}, status=status)
+
+
+def _for_ever(told: dict[str, Any]) -> JsonResponse:
+    """What was proved once stays so."""
+    return JsonResponse(told, headers={"Cache-Control": FOREVER})

@@ -1,0 +1,115 @@
+"""Places without a gap and checkpoints that go on from each other, whoever runs the sealer."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection, transaction
+
+from requests_app.audit import checkpoints, kinds, log, log_key, merkle, outsider, sequencing, tree
+from requests_app.audit.models import Leaf, SignedCheckpoint, TreeNode, Unsequenced
+from requests_app.errors import Conflict, Misconfigured
+
+pytestmark = pytest.mark.django_db
+
+
+def record(count: int = 1) -> None:
+    with transaction.atomic():
+        for _ in range(count):
+            log.record(kinds.SIGNED_IN, by=log.SYSTEM, on=log.Named("user:7"), method="password")
+
+
+def test_entries_get_places_without_a_gap_in_the_order_they_were_written():
+    record(3)
+    assert tree.size() == 0
+    assert sequencing.sequence() == 3
+    record(2)
+    assert sequencing.sequence() == 2
+    assert sequencing.sequence() == 0
+    leaves = Leaf.objects.order_by("place")
+    assert [leaf.place for leaf in leaves] == [0, 1, 2, 3, 4]
+    assert [leaf.entry_id for leaf in leaves] == sorted(leaf.entry_id for leaf in leaves)
+    assert not Unsequenced.objects.exists()
+    for leaf in leaves:
+        assert bytes(leaf.hash) == merkle.leaf_hash(sequencing.leaf_of(leaf.entry))
+
+
+def test_batches_of_any_size_grow_the_same_tree(monkeypatch):
+    record(600)
+    monkeypatch.setattr(sequencing, "BATCH", 97)
+    assert sequencing.sequence() == 600
+    hashes = Leaf.objects.order_by("place").values_list("hash", flat=True)
+    frontier = merkle.Frontier()
+    for each in hashes:
+        frontier.append(bytes(each))
+    assert tree.root(600) == frontier.root()
+    assert set(TreeNode.objects.values_list("height", "index")) == {(8, 0), (8, 1)}
+
+
+def test_a_batch_that_fails_changes_nothing(monkeypatch):
+    record(3)
+
+    def killed(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TreeNode.objects, "bulk_create", killed)
+        with pytest.raises(KeyboardInterrupt):
+            sequencing.sequence()
+    assert not Leaf.objects.exists()
+    assert sequencing.sequence() == 3
+
+
+def test_each_checkpoint_is_signed_and_goes_on_from_the_last():
+    record(3)
+    first = checkpoints.seal()
+    assert checkpoints.seal() == first
+    record(4)
+    second = checkpoints.seal()
+    key = outsider.parse_key(second.vkey)
+    old, new = outsider.open_note(first.note, key), outsider.open_note(second.note, key)
+    assert (old.size, new.size) == (3, 7)
+    outsider.check_growth(old, new, tree.consistency(first=3, second=7))
+    assert oct(log_key.conf.own_log_key_file().stat().st_mode)[-3:] == "600"
+
+
+def test_no_checkpoint_is_signed_that_contradicts_the_last(settings, tmp_path):
+    record(3)
+    last = checkpoints.seal()
+    key = log_key.load()
+    text = outsider.Checkpoint("127.0.0.1:8000/log", 5, bytes(32))
+    from requests_app.audit import notes  # noqa: PLC0415
+
+    SignedCheckpoint.objects.create(size=5, note=notes.sign(text, key), vkey=last.vkey)
+    record(4)
+    sequencing.sequence()
+    with pytest.raises(Conflict, match="does not go on from"):
+        checkpoints.sign()
+    settings.LOG_KEY_FILE = str(tmp_path / "none.pem")
+    with pytest.raises(Misconfigured, match="CMED_LOG_KEY_FILE"):
+        checkpoints.sign()
+    assert SignedCheckpoint.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_writers_and_sealers_at_once_leave_neither_gap_nor_double():
+    def write(_: int) -> None:
+        for _ in range(10):
+            record()
+        connection.close()
+
+    def seal(_: int) -> None:
+        for _ in range(10):
+            checkpoints.seal()
+        connection.close()
+
+    with ThreadPoolExecutor(11) as threads:
+        list(
+            threads.map(
+                lambda each: each[0](each[1]),
+                [(write, n) for n in range(8)] + [(seal, n) for n in range(3)],
+            )
+        )
+    checkpoints.seal()
+    assert list(Leaf.objects.order_by("place").values_list("place", flat=True)) == list(range(80))
+    assert len(set(Leaf.objects.values_list("entry_id", flat=True))) == 80
+    assert not Unsequenced.objects.exists()

@@ -1,0 +1,326 @@
+"""Changes behind the application's back, with the guards dropped: every one is found and named."""
+
+import base64
+import json
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
+
+from requests_app import conf
+from requests_app.audit import (
+    canonical,
+    checkpoints,
+    guard,
+    kinds,
+    log,
+    log_key,
+    merkle,
+    notes,
+    outsider,
+    sequencing,
+    tree,
+    verifying,
+)
+from requests_app.audit.guarded import GUARDED
+from requests_app.audit.models import Entry, Leaf, PersonalValue, SignedCheckpoint, TreeNode
+from requests_app.audit.origin import Origin, acting_from
+
+pytestmark = pytest.mark.django_db
+
+TABLES = [
+    f"requests_app_{name}"
+    for name in ("entry", "personalvalue", "leaf", "treenode", "signedcheckpoint")
+]
+
+
+def fill(count: int) -> None:
+    with acting_from(Origin(ip="192.0.2.7")):
+        for _ in range(count):
+            log.record(kinds.SIGNED_IN, by=log.SYSTEM, on=log.Named("user:7"), method="password")
+
+
+@pytest.fixture
+def whole():
+    """A log of 9 entries under 3 checkpoints, its guards dropped and its references unchecked."""
+    for _ in range(3):
+        fill(3)
+        checkpoints.seal()
+    for table in TABLES:
+        guard.remove(connection, table, GUARDED[table])
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            cursor.execute("SET LOCAL session_replication_role = replica")
+        else:
+            cursor.execute("PRAGMA defer_foreign_keys = ON")
+    yield
+    if connection.vendor == "sqlite":
+        # Broken references are what these tests are about: nothing of it is committed.
+        connection.check_constraints = lambda *args, **kwargs: None
+        connection.set_rollback(True)
+        del connection.check_constraints
+
+
+def entry_at(place: int) -> Entry:
+    return Leaf.objects.select_related("entry").get(place=place).entry
+
+
+def verify(trusted: str | None = None) -> verifying.Verified:
+    return verifying.verify(trusted=trusted, progress=lambda done, total: None)
+
+
+def raw(statement: str, *values: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        assert cursor.rowcount
+
+
+def found(sentence: str) -> None:
+    with pytest.raises(outsider.Wrong, match=sentence):
+        verify()
+
+
+def test_a_whole_log_holds_also_once_values_are_erased(whole):
+    assert verify() == verifying.Verified(entries=9, checkpoints=3, size=9, waiting=0)
+    PersonalValue.objects.filter(entry=entry_at(2)).delete()
+    assert verify().entries == 9
+    first = SignedCheckpoint.objects.get(size=3)
+    assert verify(first.note) == verifying.Verified(6, 2, 9, 0)
+
+
+EDITS = {
+    "at": "2020-01-01 00:00:00+00:00",
+    "kind": kinds.PASSWORD_CHANGED,
+    "actor": "user:1",
+    "subject": "user:8",
+    "trail": "user:8",
+    "details": '{"method": "code"}',
+    "commitments": "{}",
+}
+
+
+def test_every_column_of_an_entry_is_edited_below():
+    assert {field.column for field in Entry._meta.concrete_fields} == {*EDITS, "id"}
+
+
+@pytest.mark.parametrize("column", EDITS)
+@pytest.mark.parametrize("place", [0, 4, 8])
+def test_an_edited_entry_is_named(whole, column, place):
+    entry = entry_at(place)
+    raw(f"UPDATE requests_app_entry SET {column} = %s WHERE id = %s", EDITS[column], entry.pk)
+    if column == "commitments":
+        found(rf"place {place} \(number {entry.pk}\) does not commit")
+    else:
+        found(rf"place {place} \(number {entry.pk}\) was changed")
+
+
+@pytest.mark.parametrize("place", [0, 4, 8])
+def test_an_entry_under_another_number_is_missed(whole, place):
+    raw("UPDATE requests_app_entry SET id = 9999 WHERE id = %s", entry_at(place).pk)
+    found(f"The entry at place {place} is missing")
+
+
+@pytest.mark.parametrize("place", [0, 4, 8])
+def test_a_deleted_entry_is_missed_with_its_leaf_or_without(whole, place):
+    entry = entry_at(place)
+    raw("DELETE FROM requests_app_personalvalue WHERE entry_id = %s", entry.pk)
+    raw("DELETE FROM requests_app_entry WHERE id = %s", entry.pk)
+    found(f"The entry at place {place} is missing")
+    raw("DELETE FROM requests_app_leaf WHERE place = %s", place)
+    found("from place 8 on are missing" if place == 8 else f"place {place} is missing")
+
+
+def test_swapped_entries_are_named(whole):
+    one, two = entry_at(3).pk, entry_at(5).pk
+    for new, place in ((-1, 3), (one, 5), (two, 3)):
+        raw("UPDATE requests_app_leaf SET entry_id = %s WHERE place = %s", new, place)
+    found(rf"place 3 \(number {two}\) was changed")
+
+
+def test_swapped_leaves_are_found_by_the_next_checkpoint(whole):
+    for new, place in ((-1, 3), (3, 5), (5, -1)):
+        raw("UPDATE requests_app_leaf SET place = %s WHERE place = %s", new, place)
+    found("checkpoint of size 6 was signed over other entries")
+
+
+def test_an_entry_changed_together_with_its_leaf_is_found_by_the_next_checkpoint(whole):
+    entry = entry_at(4)
+    raw("UPDATE requests_app_entry SET actor = 'user:1' WHERE id = %s", entry.pk)
+    entry.refresh_from_db()
+    leaf = merkle.leaf_hash(sequencing.leaf_of(entry))
+    raw("UPDATE requests_app_leaf SET hash = %s WHERE place = 4", leaf)
+    found("checkpoint of size 6 was signed over other entries")
+
+
+def insert(**changes: object) -> Entry:
+    entry = entry_at(0)
+    entry.pk = None
+    for name, value in changes.items():
+        setattr(entry, name, value)
+    entry.save(force_insert=True)
+    return entry
+
+
+def test_an_inserted_or_replayed_entry_without_a_place_is_named(whole):
+    entry = insert()
+    found(f"number {entry.pk} was inserted past the log")
+
+
+def test_a_replayed_leaf_is_not_that_of_its_entry(whole):
+    entry = insert()
+    Leaf.objects.create(place=9, entry=entry, hash=Leaf.objects.get(place=0).hash)
+    found(rf"place 9 \(number {entry.pk}\) was changed")
+
+
+def test_an_entry_appended_with_an_old_date_is_back_dated(whole):
+    entry = insert(at=timezone.now() - timedelta(days=2))
+    leaf = merkle.leaf_hash(sequencing.leaf_of(entry))
+    Leaf.objects.create(place=9, entry=entry, hash=leaf)
+    found(rf"place 9 \(number {entry.pk}\) .* back-dated")
+
+
+def test_an_edited_personal_value_or_salt_is_named(whole):
+    value = PersonalValue.objects.get(entry=entry_at(4))
+    for column, new in (("value", '"192.0.2.8"'), ("salt", canonical.new_salt()), ("field", "x")):
+        raw(f"UPDATE requests_app_personalvalue SET {column} = %s WHERE id = %s", new, value.pk)
+        found(r"place 4 .* does not commit to the value")
+
+
+def test_an_edited_node_is_named(whole):
+    fill(250)
+    sequencing.sequence()
+    assert verify().size == 259
+    raw("UPDATE requests_app_treenode SET hash = %s", bytes(32))
+    found("node 8/0 does not follow from the entries from place 0 to 255")
+    TreeNode.objects.all()._raw_delete(connection.alias)
+    found("node 8/0 does not follow")
+
+
+CHECKPOINT_EDITS: dict[str, Callable[[SignedCheckpoint], tuple[object, str]]] = {
+    "size": lambda kept: (5, "its note has size 6"),
+    "note": lambda kept: (kept.note.replace("\n6\n", "\n5\n"), "signature is not valid"),
+    "vkey": lambda kept: (
+        str(notes.public_key(conf.log_origin(), Ed25519PrivateKey.generate())),
+        "key was swapped",
+    ),
+    "made_at": lambda kept: ("2020-01-01 00:00:00+00:00", "dated before"),
+}
+
+
+@pytest.mark.parametrize("column", CHECKPOINT_EDITS)
+def test_an_edited_checkpoint_is_named(whole, column):
+    new, sentence = CHECKPOINT_EDITS[column](SignedCheckpoint.objects.get(size=6))
+    raw(f"UPDATE requests_app_signedcheckpoint SET {column} = %s WHERE size = 6", new)
+    found(f"checkpoint of size .*{sentence}")
+
+
+def rewrite(key: Ed25519PrivateKey, size: int) -> str:
+    """The log cut down to `size` as its keeper would, signed again from the beginning."""
+    for table, column in (("signedcheckpoint", "size"), ("leaf", "place")):
+        raw(f"DELETE FROM requests_app_{table} WHERE {column} >= %s", size)
+    kept = Leaf.objects.values("entry_id")
+    PersonalValue.objects.exclude(entry__in=kept).delete()
+    Entry.objects.exclude(pk__in=kept)._raw_delete(connection.alias)
+    SignedCheckpoint.objects.all()._raw_delete(connection.alias)
+    now = outsider.Checkpoint(conf.log_origin(), size, tree.root(size))
+    vkey = str(notes.public_key(now.origin, key))
+    return SignedCheckpoint.objects.create(size=size, note=notes.sign(now, key), vkey=vkey).note
+
+
+@pytest.fixture
+def script(tmp_path, capsys):
+    """The outsider's script, with what the outsider kept: the key and a checkpoint."""
+    kept = SignedCheckpoint.objects.get(size=9)
+    (tmp_path / "kept.txt").write_text(kept.note)
+
+    def run(note: str, proof: list[bytes] | None = None) -> tuple[int, str]:
+        (tmp_path / "latest.txt").write_text(note)
+        encoded = [base64.b64encode(each).decode() for each in proof or []]
+        (tmp_path / "proof.json").write_text(json.dumps({"proof": encoded}))
+        arguments = ["--key", kept.vkey]
+        for name, file in (("kept", "kept.txt"), ("latest", "latest.txt"), ("proof", "proof.json")):
+            arguments += [f"--{name}", str(tmp_path / file)]
+        code = outsider.main(arguments)
+        printed = capsys.readouterr()
+        return code, printed.out + printed.err
+
+    return run
+
+
+def test_a_log_cut_back_and_signed_again_is_found_from_a_kept_checkpoint(whole, script):
+    fill(2)
+    grown = checkpoints.seal()
+    assert script(grown.note, tree.consistency(first=9, second=11))[0] == 0
+    note = rewrite(log_key.load(), 7)
+    assert verify().size == 7  # the keeper's own look finds nothing
+    code, told = script(note)
+    assert code == 1
+    assert "has shrunk" in told
+    fill(4)
+    regrown = checkpoints.seal()
+    code, told = script(regrown.note, tree.consistency(first=9, second=11))
+    assert code == 1
+    assert "does not go on from" in told
+
+
+def test_what_is_no_proof_could_not_be_checked(whole, script, tmp_path, capsys):
+    fill(1)
+    grown = checkpoints.seal()
+    script(grown.note, tree.consistency(first=9, second=10))
+    (tmp_path / "proof.json").write_text('{"error": "busy"}')
+    arguments = ["--key", grown.vkey]
+    for name, file in (("kept", "kept.txt"), ("latest", "latest.txt"), ("proof", "proof.json")):
+        arguments += [f"--{name}", str(tmp_path / file)]
+    assert outsider.main(arguments) == 2
+    assert "not a proof" in capsys.readouterr().err
+
+
+def test_a_log_signed_by_another_key_is_found_by_the_kept_key(whole, script):
+    code, told = script(rewrite(Ed25519PrivateKey.generate(), 8))
+    assert code == 1
+    assert "not signed by the key you have" in told
+
+
+def test_a_receipt_holds_and_a_changed_one_does_not(whole, tmp_path, capsys):
+    receipt = checkpoints.receipt(entry_at(4).pk)
+    told = {
+        "index": receipt.index,
+        "leaf": receipt.leaf,
+        "proof": [base64.b64encode(each).decode() for each in receipt.proof],
+        "checkpoint": receipt.checkpoint,
+    }
+    file, vkey = tmp_path / "receipt.json", SignedCheckpoint.objects.get(size=9).vkey
+    for change, code in (
+        ({}, 0),
+        ({"leaf": receipt.leaf.replace("user:7", "user:8")}, 1),
+        ({"index": 3}, 1),
+        ({"proof": told["proof"][1:]}, 1),
+        ({"checkpoint": receipt.checkpoint.replace("\n9\n", "\n8\n")}, 1),
+        ({"checkpoint": "x"}, 1),
+        ({"checkpoint": None}, 1),
+        ({"proof": None}, 1),
+    ):
+        file.write_text(json.dumps({**told, **change}))
+        assert outsider.main(["--key", vkey, "--receipt", str(file)]) == code, change
+    capsys.readouterr()
+
+
+def test_the_command_says_what_holds_and_what_does_not(whole, tmp_path, capsys):
+    call_command("audit_verify", "--json")
+    assert json.loads(capsys.readouterr().out)["entries"] == 9
+    kept = tmp_path / "kept.txt"
+    kept.write_text(SignedCheckpoint.objects.get(size=6).note)
+    call_command("audit_verify", "--from", str(kept))
+    assert "3 entries recomputed" in capsys.readouterr().out
+    raw("UPDATE requests_app_entry SET actor = 'user:1' WHERE id = %s", entry_at(1).pk)
+    call_command("audit_verify", "--from", str(kept))  # what it trusts it does not look at
+    with pytest.raises(CommandError, match=r"place 1 .* was changed") as stopped:
+        call_command("audit_verify")
+    assert stopped.value.returncode == 1
+    with pytest.raises(CommandError, match="not a public key of a log"):
+        call_command("audit_verify", "--key", "x")
