@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from django.urls import resolve
+from django.urls import URLResolver, resolve
 
 from requests_app.web.urls import urlpatterns
 
@@ -37,9 +37,15 @@ def test_every_address_below_a_link_is_documented_and_every_documented_address_e
         name
         for each in urlpatterns
         if str(each.pattern).startswith("d/")
-        for name in [inner.name for inner in getattr(each, "url_patterns", [each])]
+        for name in _names_of(each)
     }
     assert documented == served
+
+
+def _names_of(pattern):
+    if not isinstance(pattern, URLResolver):
+        return {pattern.name}
+    return set().union(*map(_names_of, pattern.url_patterns))
 
 
 def test_every_dependency_has_its_reason_in_the_readme():

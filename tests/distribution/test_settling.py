@@ -74,7 +74,7 @@ def test_whoever_comes_second_writes_nothing():
 def test_thousands_cost_as_few_queries_as_two(django_assert_max_num_queries, count):
     link, _ = make_link()
     transfers = [make_transfer(link) for _ in range(count)]
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         assert settle([whole(transfer) for transfer in transfers]) == count
     assert len(entries()) == count
 

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.e2e.accounts import entered, restore, revoke, work
 from tests.e2e.person import until
 from tests.e2e.portal import ROOT, free_port
 from tests.e2e.test_download_tools import _answers, made_world
@@ -28,10 +30,16 @@ class Gate:
 
     base: str
     world: dict[str, Any]
+    environment: dict[str, str]
+    var: Path
 
     @property
     def link(self) -> str:
         return f"{self.base}/d/{self.world['token']}"
+
+    @property
+    def database(self) -> Path:
+        return self.var / "portal.sqlite3"
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         return httpx.get(f"{self.base}{path}", headers=headers, trust_env=False)
@@ -45,7 +53,7 @@ def plain(conf: str, *, port: int, portal: int, var: Path) -> str:
     conf = conf.replace("set $portal web:8000;", f"set $portal 127.0.0.1:{portal};")
     conf = conf.replace("X-Forwarded-Proto https", "X-Forwarded-Proto http")
     conf = conf.replace("/tmp/", f"{var}/").replace("/dev/stdout", f"{var}/access.log")
-    conf = conf.replace("/var/lib/portal/files/", f"{var}/files/")
+    conf = conf.replace("/var/lib/portal/", f"{var}/")
     conf = conf.replace("/dev/stderr", f"{var}/error.log")
     # As root, nginx would hand its work to a user that cannot read this test's folder.
     return ("user root;\n" if os.geteuid() == 0 else "") + conf
@@ -56,7 +64,10 @@ def gate(tmp_path_factory) -> Iterator[Gate]:
     var = tmp_path_factory.mktemp("gate")
     portal, port = free_port(), free_port()
     base = f"http://127.0.0.1:{port}"
-    environment, world = made_world(var, base, ACCEL_PREFIX="/protected/")
+    (var / "nginx").mkdir()
+    environment, world = made_world(
+        var, base, ACCEL_PREFIX="/protected/", NGINX_DIR=str(var / "nginx")
+    )
     conf = var / "nginx.conf"
     conf.write_text(plain(SHIPPED.read_text(), port=port, portal=portal, var=var))
     gunicorn = [sys.executable, "-m", "gunicorn", "cmed_portal.wsgi", "--no-control-socket"]
@@ -66,12 +77,16 @@ def gate(tmp_path_factory) -> Iterator[Gate]:
         env=environment,
         stderr=subprocess.DEVNULL,
     )
-    found = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-    assert found, "this test needs nginx; install the package nginx-light"
-    nginx = subprocess.Popen([found, "-c", conf, "-g", "daemon off;"], stderr=subprocess.DEVNULL)
+    search = f"{os.environ['PATH']}:/usr/sbin"
+    assert shutil.which("nginx", path=search), "this test needs nginx; install nginx-light"
+    nginx = subprocess.Popen(
+        ["sh", ROOT / "docker" / "nginx.sh"],
+        env={"PATH": search, "NGINX_DIR": str(var / "nginx"), "NGINX_CONF": str(conf)},
+        stderr=subprocess.DEVNULL,
+    )
     try:
         until("nginx and gunicorn answering", lambda: _answers(base), seconds=90)
-        yield Gate(base, world)
+        yield Gate(base, world, environment, var)
     finally:
         for process in (nginx, web):
             process.terminate()
@@ -83,7 +98,7 @@ def test_every_file_arrives_whole_and_in_parts_sent_by_nginx(gate):
         response = gate.get(f"/d/{gate.world['token']}/files/{path}")
         assert hashlib.sha256(response.content).hexdigest() == digest
         assert response.headers["Server"] == "nginx"
-        assert "X-Accel-Redirect" not in response.headers
+        assert not {"X-Accel-Redirect", "X-Transfer"} & set(response.headers)
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         assert response.headers["Referrer-Policy"] == "no-referrer"
         part = gate.get(f"/d/{gate.world['token']}/files/{path}", Range="bytes=100-199")
@@ -122,10 +137,63 @@ def test_a_link_that_is_not_one_gets_nothing(gate):
     assert gate.get(f"/d/{wrong}/files/clips/000.mp4").status_code == 404
 
 
+FOLLOW = "tasks.follow_nginx()"
+
+
+def test_what_nginx_sent_is_entered_as_nginx_counted_it(gate):
+    work(gate.environment, FOLLOW)
+    before = len(entered(gate.database))
+    path = "clips/000.mp4"
+    whole = gate.get(f"/d/{gate.world['token']}/files/{path}")
+    gate.get(f"/d/{gate.world['token']}/files/{path}", Range="bytes=100-199")
+    url = f"{gate.base}/d/{gate.world['large_token']}/files/large.mp4"
+    with httpx.Client(trust_env=False) as http, http.stream("GET", url) as response:
+        next(response.iter_raw(1_000_000))
+    until("three lines", lambda: _lines(gate) >= before + 3, seconds=15)
+    work(gate.environment, FOLLOW)
+    told = entered(gate.database)[before:]
+    size = len(whole.content)
+    assert [(each["status"], each["range"], each["bytes"]) for each in told[:2]] == [
+        (200, "", size),
+        (206, f"bytes 100-199/{size}", 100),
+    ]
+    assert {each["how"] for each in told} == {"nginx"}
+    assert [each["outcome"] for each in told] == ["complete", "complete", "broken"]
+    assert 1_000_000 <= told[2]["bytes"] < told[2]["promised"]
+
+
+def test_a_revoked_holder_is_cut_off_and_everybody_else_is_served(gate):
+    work(gate.environment, FOLLOW)
+    before = len(entered(gate.database))
+    url = f"{gate.base}/d/{gate.world['large_token']}/files/large.mp4"
+    with httpx.Client(trust_env=False, timeout=30) as http, http.stream("GET", url) as response:
+        blocks = response.iter_raw(100_000)
+        next(blocks)
+        revoke(gate.database, "whales")
+        try:
+            began = time.monotonic()
+            work(gate.environment, FOLLOW)
+            until("nginx let go", lambda: _lines(gate) > before, seconds=40)
+            assert time.monotonic() - began < 30
+            assert http.get(url).status_code == 403
+        finally:
+            restore(gate.database)
+        with pytest.raises(httpx.HTTPError):
+            sum(map(len, blocks))
+    work(gate.environment, FOLLOW)
+    assert entered(gate.database)[-1]["outcome"] == "cut"
+    assert gate.get(f"/d/{gate.world['token']}/files/clips/001.mp4").status_code == 200
+
+
+def _lines(gate: Gate) -> int:
+    return len((gate.var / "nginx/transfers.log").read_text().splitlines())
+
+
 def test_no_token_is_written_into_a_log(gate, tmp_path_factory):
     gate.get(f"/d/{gate.world['token']}/files/clips/000.mp4")
     gate.get(f"/d/{gate.world['token']}/files/none.mp4")
-    logs = [*tmp_path_factory.getbasetemp().rglob("access.log")]
-    assert logs
-    for file in [*logs, *tmp_path_factory.getbasetemp().rglob("error.log")]:
+    folder = tmp_path_factory.getbasetemp()
+    logs = [*folder.rglob("access.log"), *folder.rglob("transfers.log")]
+    assert len(logs) >= 2
+    for file in [*logs, *folder.rglob("error.log")]:
         assert gate.world["token"] not in file.read_text()

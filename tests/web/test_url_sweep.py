@@ -249,7 +249,7 @@ def world(monkeypatch) -> dict[str, Any]:
     }
     for person in people.values():
         EmailAddress.objects.create(user=person, email=person.email, verified=True, primary=True)
-    Client().get(f"/d/{token}/manifest.sha256")
+    b"".join(Client().get(f"/d/{token}/manifest.sha256")).decode()
     agreement = access_request.agreements.get()
     checkpoints.seal()
     told = Entry.objects.filter(trail=access_request.audit_trail, kind=kinds.MANIFEST_DOWNLOADED)
