@@ -1,4 +1,4 @@
-"""Rows are durable before bytes flow, many in one commit; what cannot be entered closes the gate."""
+"""Rows are durable before bytes flow, many in one commit; ends that fail close the gate."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -88,27 +88,31 @@ def test_what_breaks_off_is_entered_with_what_left(portal, before, what):
 
 
 def test_a_revoked_holder_is_cut_off_and_comes_no_more(portal, before):
-    with httpx.Client(trust_env=False, timeout=30) as http:
-        with http.stream("GET", portal.large) as response:
-            blocks = response.iter_raw(100_000)
-            next(blocks)
-            revoke(portal.database, "whales")
-            try:
-                assert http.get(portal.large).status_code == 403
-                told = portal.last(before)
-            finally:
-                restore(portal.database)
-            with pytest.raises(httpx.HTTPError):
-                sum(map(len, blocks))
+    with (
+        httpx.Client(trust_env=False, timeout=30) as http,
+        http.stream("GET", portal.large) as response,
+    ):
+        blocks = response.iter_raw(100_000)
+        next(blocks)
+        revoke(portal.database, "whales")
+        try:
+            assert http.get(portal.large).status_code == 403
+            told = portal.last(before)
+        finally:
+            restore(portal.database)
+        with pytest.raises(httpx.HTTPError):
+            sum(map(len, blocks))
     assert told["outcome"] == "cut"
     assert told["bytes"] < LARGE
 
 
 def test_what_a_killed_process_was_sending_is_entered_as_unknown(portal, before):
-    with httpx.Client(trust_env=False, timeout=30) as http:
-        with http.stream("GET", portal.large) as response:
-            next(response.iter_raw(100_000))
-            os.kill(portal.worker(), signal.SIGKILL)
+    with (
+        httpx.Client(trust_env=False, timeout=30) as http,
+        http.stream("GET", portal.large) as response,
+    ):
+        next(response.iter_raw(100_000))
+        os.kill(portal.worker(), signal.SIGKILL)
     until("a new worker", lambda: _answers(portal.base), seconds=60)
     unsettled = "SELECT hex(id), id FROM requests_app_transfer WHERE settled_at IS NULL"
     ((_, found),) = rows(portal.database, unsettled)
