@@ -1,5 +1,11 @@
-"""Grants and the download links that stand on them, read-only. Revoke on a request's page."""
+"""Grants and the download links that stand on them. Revoke on a request's page.
 
+Of a grant approvers may set the networks it is fetched from, and nothing else.
+"""
+
+from typing import Any
+
+from django import forms
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
@@ -7,15 +13,33 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from requests_app.admin.agreements import page_link
-from requests_app.admin.base import PortalAdmin
+from requests_app.admin.base import PortalAdmin, RowForm
 from requests_app.admin.filters import GrantStateFilter
 from requests_app.admin.roles import person
 from requests_app.admin.site import site
 from requests_app.admin.tones import GRANT_TONES, badge
 from requests_app.distribution.access import running_grants
 from requests_app.distribution.models import DownloadLink, Grant, GrantState
+from requests_app.distribution.policy import clean_networks, set_networks
 from requests_app.distribution.reconsents import stands_on, suspended, suspended_column
+from requests_app.errors import Invalid
+from requests_app.requests.permissions import may_decide
 from requests_app.requests.visibility import for_review
+
+
+class NetworksForm(RowForm):
+    """From where a grant may be fetched. The room judges what is typed."""
+
+    class Meta:
+        model = Grant
+        fields = ("networks",)
+
+    def clean_networks(self) -> str:
+        """Returns the networks in one spelling."""
+        try:
+            return clean_networks(self.cleaned_data["networks"])
+        except Invalid as error:
+            raise forms.ValidationError(error.message) from error
 
 
 @admin.register(Grant, site=site)
@@ -43,9 +67,17 @@ class GrantAdmin(PortalAdmin):
         "revoked_reason",
         "agreement",
         "stands_on",
+        "networks",
         "request_page",
     )
-    readonly_fields = fields
+    readonly_fields = tuple(name for name in fields if name != "networks")
+    form = NetworksForm
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return obj is not None and may_decide(person(request), obj.access_request)
+
+    def save_model(self, request: HttpRequest, obj: Grant, form: Any, change: Any) -> None:
+        set_networks(grant_id=obj.pk, networks=form.cleaned_data["networks"], by=person(request))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Grant]:
         seen = for_review(person(request)).order_by().values("pk")

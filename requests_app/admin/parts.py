@@ -9,6 +9,7 @@ PARTS: Final = {
     "Agreement": "Agreements",
     "AgreementText": "Agreement texts",
     "Dataset": "Datasets",
+    "DownloadPolicy": "Download policies",
     "Release": "Releases",
     "InstitutionDomain": "E-mail domains",
     "User": "Users",

@@ -113,8 +113,7 @@ def set_policy(*, dataset_id: int, values: Mapping[str, Any], by: User) -> Downl
     """
     if not (by.is_active and by.is_superuser):
         raise Refused("Only superusers set what a dataset allows of downloads.")
-    if any(values[name] == 0 for name in ("link_days", "links_alive", "concurrent")):
-        raise Invalid("A limit of 0 would let nobody in. Revoke grants instead, or leave it empty.")
+    check_values(values)
     dataset = Dataset.objects.select_for_update().get(pk=dataset_id)
     policy = policy_of(dataset_id) or DownloadPolicy(dataset=dataset)
     before = {name: getattr(policy, name) for name in FIELDS}
@@ -125,6 +124,12 @@ def set_policy(*, dataset_id: int, values: Mapping[str, Any], by: User) -> Downl
         policy.save()
         log.record(kinds.DOWNLOAD_POLICY_CHANGED, by=by, on=dataset, before=before, after=after)
     return policy
+
+
+def check_values(values: Mapping[str, Any]) -> None:
+    """Raises Invalid for a limit that would let nobody in."""
+    if any(values.get(name) == 0 for name in ("link_days", "links_alive", "concurrent")):
+        raise Invalid("A limit of 0 would let nobody in. Revoke grants instead, or leave it empty.")
 
 
 @transaction.atomic

@@ -140,6 +140,7 @@ class Fetched:
     covered: int
     untold: int
     last_at: datetime
+    last_id: uuid.UUID
 
     @property
     def is_complete(self) -> bool:
@@ -156,7 +157,7 @@ def fetched(grant: Grant) -> list[Fetched]:
 
 
 def _summed(kind: str, release: str, name: str, rows: Sequence[Transfer]) -> Fetched:
-    spans = sorted(_span(row) for row in rows)
+    spans, last = sorted(_span(row) for row in rows), max(rows, key=lambda row: row.started_at)
     covered = reached = 0
     for start, stop in spans:
         covered += max(stop - max(start, reached), 0)
@@ -168,7 +169,8 @@ def _summed(kind: str, release: str, name: str, rows: Sequence[Transfer]) -> Fet
         length=max(_length(row) for row in rows),
         covered=covered,
         untold=sum(row.bytes_sent is None for row in rows),
-        last_at=max(row.started_at for row in rows),
+        last_at=last.started_at,
+        last_id=last.pk,
     )
 
 

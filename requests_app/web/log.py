@@ -12,7 +12,7 @@ from requests_app.audit import checkpoints, outsider, reading, sequencing, tree
 from requests_app.errors import Invalid, NotFound
 from requests_app.requests.models import AccessRequest
 from requests_app.web.applicants import ApplicantRequest, own_request_page
-from requests_app.web.timeline import TOLD
+from requests_app.web.timeline import SUMMED, TOLD
 
 FOREVER: Final = "public, max-age=31536000, immutable"
 _SCRIPT: Final = Path(outsider.__file__)
@@ -88,7 +88,8 @@ def receipt(
     request: ApplicantRequest, access_request: AccessRequest, entry_id: int
 ) -> HttpResponse:
     """Sends the receipt of one event of one's own request; 404 while no checkpoint covers it."""
-    if not reading.story(access_request.audit_trail).filter(pk=entry_id, kind__in=TOLD).exists():
+    ours = reading.story(access_request.audit_trail).filter(kind__in=[*TOLD, *SUMMED])
+    if not ours.filter(pk=entry_id).exists():
         raise NotFound("There is no such event in this request.")
     found = checkpoints.receipt(entry_id)
     if found is None:

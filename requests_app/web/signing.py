@@ -151,7 +151,7 @@ def request_sign(request: ApplicantRequest, access_request: AccessRequest) -> Ht
     return _sign(request, access_request, shown, form)
 
 
-def refuse_unproven(request: ApplicantRequest, form: SigningForm) -> int:
+def refuse_unproven(request: ApplicantRequest, form: PointingForm) -> int:
     """Returns 0 when all is given and the password right, which counts as signing in again.
 
     Otherwise a status. The password is tried last, so that a forgotten tick costs no attempt.

@@ -282,7 +282,7 @@ def download(report: Report, kept: Path, wei: Applicant, zofia: Applicant) -> No
     with report.step("both receive a download link"):
         (kept / "download.eml").write_bytes(wei.person.letter("download_link").as_bytes())
         holders = [
-            Holder(first(r"(http\S+/d/\S+?/)\s", a.person.letter_text("download_link")))
+            Holder(first(r"(http\S+/d/\S+?/)\s", a.person.letter_text("download_link")), a.person)
             for a in (wei, zofia)
         ]
     with report.step("the manifest names every file"):

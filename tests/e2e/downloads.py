@@ -1,4 +1,4 @@
-"""A holder of a download link on a cluster node: plain HTTP, no session."""
+"""A holder of a download link: its page in a signed-in browser, its bytes on a cluster node."""
 
 import hashlib
 import zipfile
@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 import httpx
-from lxml import html
 
-from tests.e2e.person import Unexpected
+from tests.e2e.person import Person, Unexpected
 
 
 class Holder:
     """Follows one e-mailed link: reads the manifest, fetches the ZIP or single files."""
 
-    def __init__(self, link: str) -> None:
-        self.link = link
+    def __init__(self, link: str, person: Person) -> None:
+        self.link, self.person = link, person
         self.http = httpx.Client(timeout=60, trust_env=False)
         self.manifest_text = ""
 
@@ -48,7 +47,7 @@ class Holder:
                 raise Unexpected(f"{path} differs from the manifest")
 
     def _zip_address(self) -> str:
-        page = html.fromstring(self._get("").text)
+        page = self.person.open(self.link)
         found = [str(link) for link in page.xpath("//a/@href") if str(link).endswith(".zip")]
         if not found:
             raise Unexpected("the download page offers no ZIP")

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.e2e.accounts import rows
 from tests.e2e.cutting import breaking_line
 from tests.e2e.person import until
 from tests.e2e.portal import ROOT, free_port
@@ -280,13 +281,16 @@ def test_a_large_download_needs_little_memory(server, tmp_path, what):
 
 
 def test_every_connection_is_in_the_log(server, tmp_path):
+    _settled(server)
     before = _entries(server)
     part = tmp_path / "part.zip"
     broken_off(server.zip, part, 500_000)
     run("curl", "-fsS", "-C", "-", "-o", part, server.zip)
+    _settled(server)
     first, second = _entries(server)[len(before) :]
     length = server.world["zip_length"]
-    assert (first["status"], first["range"], first["bytes"]) == (200, "", length)
+    assert (first["status"], first["range"], first["promised"]) == (200, "", length)
+    assert 500_000 <= first["bytes"] <= length
     assert second["range"] == f"bytes 500000-{length - 1}/{length}"
     assert (second["status"], second["bytes"]) == (206, length - 500_000)
 
@@ -304,6 +308,12 @@ def _peak(pid: int) -> int:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
     raise AssertionError("the kernel does not tell")
+
+
+def _settled(server: Server) -> None:
+    """Waits until every transfer has been entered."""
+    open_ones = "SELECT count(*) FROM requests_app_transfer WHERE settled_at IS NULL"
+    until("entries", lambda: rows(server.database, open_ones) == [(0,)], seconds=30)
 
 
 def _entries(server: Server) -> list[dict[str, Any]]:

@@ -17,10 +17,11 @@ from django.urls import URLResolver, get_resolver
 from requests_app.audit import checkpoints, kinds
 from requests_app.audit.models import Entry
 from requests_app.distribution.manifest_signatures import sign_manifest
+from requests_app.distribution.policy import DownloadPolicy
 from requests_app.notifications.outbox import post
 from requests_app.requests.models import AccessRequest
 from requests_app.web import health
-from tests.factories.distribution import make_link, make_release
+from tests.factories.distribution import make_access_token, make_link, make_release
 from tests.factories.identity import InstitutionDomainFactory
 from tests.factories.invited import member_of, token_of
 from tests.factories.requests import (
@@ -117,6 +118,8 @@ EXPECTED = {
     "request_agreement": OWNER,
     "request_ethics": OWNER,
     "request_receipt": OWNER,
+    "request_downloads": OWNER,
+    "token_revoke": "302 405 404 404 404 404 404",
     "link_renew": OWNER,
     "account_login": "200 302 302 302 302 302 302",
     "account_signup": "200 302 302 302 302 302 302",
@@ -166,6 +169,7 @@ MAY_LOOK = {
     "agreementtext": {*MAINTAINERS, "auditor", "superuser"},
     "dataset": {*MAINTAINERS, "auditor", "superuser"},
     "downloadlink": {*MAINTAINERS, "auditor"},
+    "downloadpolicy": {*MAINTAINERS, "auditor", "superuser"},
     "entry": {"auditor", "superuser"},
     "grant": {*MAINTAINERS, "auditor"},
     "institutiondomain": {*MAINTAINERS, "auditor", "superuser"},
@@ -173,7 +177,7 @@ MAY_LOOK = {
     "release": {*MAINTAINERS, "auditor", "superuser"},
     "user": {"auditor", "superuser"},
 }
-MAY_ADD = {("institutiondomain", "superuser")}
+MAY_ADD = {("institutiondomain", "superuser"), ("downloadpolicy", "superuser")}
 _OF_MODEL = re.compile(r"admin:requests_app_(\w+?)_(changelist|add|history|delete|change)$")
 
 
@@ -272,6 +276,7 @@ def world(monkeypatch) -> dict[str, Any]:
         "grant_id": grant.pk,
         "agreement_id": agreement.pk,
         "link_id": link.pk,
+        "token_id": make_access_token(grant)[0].pk,
         "signatory_id": member.pk,
         "secret": token_of(member),
         "document_id": document.pk,
@@ -283,6 +288,7 @@ def world(monkeypatch) -> dict[str, Any]:
             "agreementtext": agreement.text_id,
             "dataset": grant.dataset_id,
             "downloadlink": link.pk,
+            "downloadpolicy": DownloadPolicy.objects.create(dataset=grant.dataset).pk,
             "entry": Entry.objects.first().pk,
             "grant": grant.pk,
             "institutiondomain": InstitutionDomainFactory().pk,

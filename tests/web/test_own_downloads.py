@@ -1,0 +1,128 @@
+"""The page of a grant's downloads: tokens shown once, what was fetched, nobody else's."""
+
+import re
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from requests_app.audit import checkpoints
+from requests_app.distribution.models import AccessToken
+from requests_app.identity.models import User
+from tests.factories.distribution import GrantFactory, make_access_token, make_link, make_release
+from tests.factories.requests import PASSWORD, UserFactory
+from tests.web.download_world import ReadingClient
+
+pytestmark = pytest.mark.django_db
+TOKEN = re.compile(r"pat-[\w-]{22}\.[\w-]{43}\.[\w-]{43}")
+
+
+@pytest.fixture(autouse=True)
+def _own_store(settings, tmp_path):
+    settings.FILES_DIR = tmp_path / "files"
+
+
+@pytest.fixture
+def grant():
+    made = GrantFactory()
+    make_release(made.dataset)
+    return made
+
+
+def signed_in(user: User) -> Client:
+    """Somebody whose address is verified, with the password `PASSWORD`."""
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    user.set_password(PASSWORD)
+    user.save()
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def holder(grant) -> Client:
+    return signed_in(grant.applicant)
+
+
+def address(grant, name="request_downloads", *more):
+    return reverse(name, args=[grant.access_request_id, grant.pk, *more])
+
+
+def make(holder, grant, name="cluster", password=PASSWORD):
+    return holder.post(address(grant), {"name": name, "password": password})
+
+
+class TestTokens:
+    def test_a_token_is_shown_once_and_opens_what_the_grant_opens(self, holder, grant):
+        response = make(holder, grant)
+        (text,) = set(TOKEN.findall(response.content.decode()))
+        assert "no-store" in response["Cache-Control"]
+        bearer = {"Authorization": f"Bearer {text}"}
+        answer = ReadingClient().get("/data/manifest.sha256", headers=bearer)
+        assert answer.status_code == 200
+        assert not TOKEN.search(holder.get(address(grant)).content.decode())
+
+    def test_sent_twice_the_second_makes_none(self, holder, grant):
+        make(holder, grant)
+        again = make(holder, grant)
+        assert again.status_code == 409
+        assert not TOKEN.search(again.content.decode())
+        assert AccessToken.objects.count() == 1
+
+    @pytest.mark.parametrize(("name", "password"), [("", PASSWORD), ("a", ""), ("a", "wrong")])
+    def test_without_name_or_password_there_is_none(self, holder, grant, name, password):
+        response = make(holder, grant, name, password)
+        assert response.status_code == 400
+        assert not AccessToken.objects.exists()
+
+    def test_a_grant_that_ended_makes_none_and_offers_none(self, holder, grant):
+        grant.revoked_at = timezone.now()
+        grant.save()
+        assert make(holder, grant).status_code == 409
+        assert "Make the token" not in holder.get(address(grant)).content.decode()
+
+    def test_a_revoked_token_opens_nothing(self, holder, grant):
+        token, text = make_access_token(grant)
+        holder.post(address(grant, "token_revoke", token.pk))
+        bearer = {"Authorization": f"Bearer {text}"}
+        assert Client().get("/data/manifest.sha256", headers=bearer).status_code == 403
+        again = holder.post(address(grant, "token_revoke", token.pk), follow=True)
+        assert "revoked already" in again.content.decode()
+
+    def test_a_token_of_another_grant_is_not_there(self, holder, grant):
+        token, _ = make_access_token()
+        assert holder.post(address(grant, "token_revoke", token.pk)).status_code == 404
+        token.refresh_from_db()
+        assert token.revoked_at is None
+
+    def test_nobody_else_makes_one(self, grant):
+        assert make(signed_in(UserFactory()), grant).status_code == 404
+
+
+class TestFetched:
+    def test_it_tells_what_arrived_and_offers_the_receipt(self, holder, grant):
+        _, token = make_link(grant)
+        ReadingClient().get(f"/d/{token}/files/clips/001.mp4")
+        ReadingClient().get(f"/d/{token}/files/clips/003.mp4", headers={"Range": "bytes=0-9"})
+        checkpoints.seal()
+        page = holder.get(address(grant)).content.decode()
+        assert "1 complete, 1 in part" in page
+        (receipt,) = re.findall(r"/requests/[\w-]+/receipts/\d+\.json", page)
+        told = holder.get(receipt).json()
+        assert "holder:file:downloaded" in str(told["leaf"])
+
+    @pytest.mark.parametrize("files", [1, 3])
+    def test_it_takes_as_many_queries_for_three_as_for_one(
+        self, holder, grant, files, django_assert_num_queries
+    ):
+        _, token = make_link(grant)
+        for number in range(1, files + 1):
+            ReadingClient().get(f"/d/{token}/files/clips/00{number}.mp4")
+        holder.get(address(grant))
+        with django_assert_num_queries(15):
+            holder.get(address(grant))
+
+    def test_before_anything_was_fetched_it_says_so(self, holder, grant):
+        assert "Nothing has been fetched" in holder.get(address(grant)).content.decode()
