@@ -66,3 +66,8 @@ def revoke_token(*, token_id: UUID | str, by: User) -> AccessToken:
     token.save(update_fields=["revoked_at"])
     log.record(kinds.TOKEN_REVOKED, by=by, on=token, grant=str(token.grant_id))
     return token
+
+
+def forget_names(holder: User) -> None:
+    """Takes away what somebody called their access tokens; to be part of a deed that is entered."""
+    AccessToken.objects.filter(grant__applicant=holder).update(name="")

@@ -18,6 +18,7 @@ from requests_app import conf
 from requests_app.agreements.models import Agreement
 from requests_app.audit import erasure, log
 from requests_app.audit.retention import Retention
+from requests_app.distribution import access_tokens
 from requests_app.distribution.access import running_grants
 from requests_app.errors import Conflict, NotFound
 from requests_app.identity import applicants
@@ -62,7 +63,7 @@ def forget(*, user_id: int, by: log.Audited, reason: str) -> Forgotten:
     Raises NotFound; Invalid without a reason; Conflict while a request waits for a decision or a
     grant runs, and for an account that is pseudonymised already. Effects, all or none: the account,
     the answers of requests whose agreement need not be kept, the person's values in the log, sent
-    messages to them, and two entries.
+    messages to them, the names of their access tokens, and two entries.
     """
     reason = reasons.clean(reason, required=NO_REASON)
     user = User.objects.select_for_update().filter(pk=user_id).first()
@@ -76,6 +77,7 @@ def forget(*, user_id: int, by: log.Audited, reason: str) -> Forgotten:
         if str(access_request.pk) not in retained:
             blanking.blank(access_request)
     outbox.forget(user.email)
+    access_tokens.forget_names(user)
     applicants.pseudonymise(user_id=user.pk, by=by, reason=reason)
     values = erasure.erase_about(
         person=user,

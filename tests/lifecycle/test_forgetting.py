@@ -19,6 +19,7 @@ from requests_app.notifications.models import Message
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.states import State
 from tests.factories.cosigning import collect, ready_together
+from tests.factories.distribution import make_access_token
 from tests.factories.requests import AccessRequestFactory, UserFactory, staff
 from tests.factories.review import granted, put, submitted
 
@@ -95,6 +96,17 @@ def test_what_others_wrote_about_others_is_not_theirs_to_erase():
     entry = recorded(kinds.REQUEST_RETURNED, by=approver, on=access_request, reason="Too vague.")
     forget(user_id=approver.pk, by=log.OPERATOR, reason=WHY)
     assert fields_left(entry) == {"reason"}
+
+
+def test_what_they_called_their_access_tokens_goes():
+    grant = granted()
+    token, other = make_access_token(grant, name="Ada's laptop")[0], make_access_token()[0]
+    grant.revoked_at = timezone.now()
+    grant.save()
+    forget(user_id=grant.applicant_id, by=log.OPERATOR, reason=WHY)
+    token.refresh_from_db()
+    other.refresh_from_db()
+    assert (token.name, other.name) == ("", "cluster")
 
 
 @pytest.mark.parametrize("state", [State.SUBMITTED, State.RETURNED])
