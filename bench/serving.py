@@ -101,7 +101,7 @@ def _first_byte(url: str) -> float:
 
 
 def _curl(*arguments: str) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(["curl", "-s", "--noproxy", "*", "-o", os.devnull, *arguments])
+    return subprocess.Popen(["curl", "-sS", "--noproxy", "*", "-o", os.devnull, *arguments])
 
 
 def _bare(var: Path, port: int) -> str:

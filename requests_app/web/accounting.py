@@ -7,6 +7,7 @@ from typing import Final
 from django.http import HttpRequest
 from django.utils import timezone
 
+from requests_app import conf
 from requests_app.audit import origin
 from requests_app.distribution import nginx_log
 from requests_app.distribution.access import Access, Verdict, may_start, use_of
@@ -83,8 +84,9 @@ class Account:
 
     def _refuse_too_much(self, size: int) -> None:
         verdict, access = may_start(self.access, size), self.access
-        if verdict is Verdict.TOO_MANY and nginx_log.follow():
-            # Some of them have ended, and only nginx had told.
+        if verdict is Verdict.TOO_MANY and conf.nginx_dir():
+            # Some of them may have ended, and only nginx has told; or another thread read it first.
+            nginx_log.follow()
             access = replace(access, use=use_of(access.grant, timezone.now()))
             verdict = may_start(access, size)
         if verdict is not Verdict.ALLOWED:

@@ -1,5 +1,6 @@
 """Single files that another server sends: what it is told, what is recorded, what stays ours."""
 
+import json
 from http import HTTPStatus
 
 import httpx
@@ -8,6 +9,7 @@ from django.test import Client
 
 from requests_app.audit import kinds
 from requests_app.audit.models import Entry
+from requests_app.distribution import nginx_log
 from requests_app.distribution.transfers import Transfer
 from tests.factories.distribution import GrantFactory, make_link, make_release
 from tests.factories.requests import DatasetFactory
@@ -60,6 +62,22 @@ class TestNginx:
             assert "X-Accel-Redirect" not in response
             b"".join(response)
         assert "X-Accel-Redirect" not in client.head(link)
+
+    @pytest.mark.parametrize("told", ["to us", "to another thread", "to nobody"])
+    def test_what_nginx_has_ended_is_not_counted_as_running(
+        self, client: Client, link, settings, tmp_path, monkeypatch, told
+    ):
+        settings.NGINX_DIR, settings.CONCURRENT_DOWNLOADS = str(tmp_path), 1
+        assert client.get(link).status_code == HTTPStatus.OK
+        if told != "to nobody":
+            ended = {"transfer": str(Transfer.objects.get().pk), "status": "200", "sent": "100"}
+            line = json.dumps(ended | {"completion": "OK", "range": ""})
+            (tmp_path / nginx_log.LOG).write_text(f"{line}\n")
+        if told == "to another thread":
+            follow = nginx_log.follow
+            monkeypatch.setattr(nginx_log, "follow", lambda: follow() * 0)
+        expected = HTTPStatus.TOO_MANY_REQUESTS if told == "to nobody" else HTTPStatus.OK
+        assert client.get(link).status_code == expected
 
     def test_nothing_is_handed_over_when_it_cannot_be_recorded(
         self, client: Client, link, monkeypatch
