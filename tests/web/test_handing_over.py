@@ -65,8 +65,9 @@ class TestNginx:
 
     @pytest.mark.parametrize("told", ["to us", "to another thread", "to nobody"])
     def test_what_nginx_has_ended_is_not_counted_as_running(
-        self, client: Client, link, settings, tmp_path, monkeypatch, told
+        self, link, settings, tmp_path, monkeypatch, told
     ):
+        client = Client()
         settings.NGINX_DIR, settings.CONCURRENT_DOWNLOADS = str(tmp_path), 1
         assert client.get(link).status_code == HTTPStatus.OK
         if told != "to nobody":
