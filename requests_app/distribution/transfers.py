@@ -131,6 +131,7 @@ class Fetched:
     """What was fetched of one thing: `covered` of its `length` bytes arrived at least once.
 
     `untold` is how many transfers ended without anybody knowing how many bytes they carried.
+    `proof_id` is the last transfer that carried all of it, or else the last one.
     """
 
     kind: str
@@ -140,7 +141,7 @@ class Fetched:
     covered: int
     untold: int
     last_at: datetime
-    last_id: uuid.UUID
+    proof_id: uuid.UUID
 
     @property
     def is_complete(self) -> bool:
@@ -157,7 +158,8 @@ def fetched(grant: Grant) -> list[Fetched]:
 
 
 def _summed(kind: str, release: str, name: str, rows: Sequence[Transfer]) -> Fetched:
-    spans, last = sorted(_span(row) for row in rows), max(rows, key=lambda row: row.started_at)
+    spans, length = sorted(_span(row) for row in rows), max(_length(row) for row in rows)
+    whole = [row for row in rows if _span(row) == (0, length)]
     covered = reached = 0
     for start, stop in spans:
         covered += max(stop - max(start, reached), 0)
@@ -166,11 +168,11 @@ def _summed(kind: str, release: str, name: str, rows: Sequence[Transfer]) -> Fet
         kind,
         release,
         name,
-        length=max(_length(row) for row in rows),
+        length=length,
         covered=covered,
         untold=sum(row.bytes_sent is None for row in rows),
-        last_at=last.started_at,
-        last_id=last.pk,
+        last_at=max(row.started_at for row in rows),
+        proof_id=max(whole or rows, key=lambda row: row.started_at).pk,
     )
 
 

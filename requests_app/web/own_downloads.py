@@ -116,14 +116,14 @@ def _page(
 
 
 def _with_entries(grant: Grant, rows: list[Fetched]) -> list[tuple[Fetched, int | None]]:
-    """Each with the number of its last download's entry, of which a receipt is to be had."""
+    """Each with the number of the entry that proves it, of which a receipt is to be had."""
     entries = reading.story(grant.audit_trail).prefetch_related(None)
     ours = entries.filter(
         kind__in=(kinds.FILE_DOWNLOADED, kinds.ARCHIVE_DOWNLOADED, kinds.MANIFEST_DOWNLOADED),
-        details__transfer__in=[str(each.last_id) for each in rows],
+        details__transfer__in=[str(each.proof_id) for each in rows],
     )
     numbers = dict(ours.values_list("details__transfer", "pk")) if rows else {}
-    return [(each, numbers.get(str(each.last_id))) for each in rows]
+    return [(each, numbers.get(str(each.proof_id))) for each in rows]
 
 
 def _commands() -> list[Command]:

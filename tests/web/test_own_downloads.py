@@ -8,7 +8,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from requests_app.audit import checkpoints
+from requests_app.audit import checkpoints, kinds
+from requests_app.audit.models import Entry
 from requests_app.distribution.models import AccessToken
 from requests_app.identity.models import User
 from tests.factories.distribution import GrantFactory, make_access_token, make_link, make_release
@@ -112,6 +113,15 @@ class TestFetched:
         (receipt,) = re.findall(r"/requests/[\w-]+/receipts/\d+\.json", page)
         told = holder.get(receipt).json()
         assert "holder:file:downloaded" in str(told["leaf"])
+
+    def test_the_receipt_is_of_the_download_that_carried_all_of_it(self, holder, grant):
+        _, token = make_link(grant)
+        url = f"/d/{token}/files/clips/001.mp4"
+        ReadingClient().get(url)
+        whole = Entry.objects.get(kind=kinds.FILE_DOWNLOADED)
+        ReadingClient().get(url, headers={"Range": "bytes=0-9"})
+        page = holder.get(address(grant)).content.decode()
+        assert re.findall(r"/receipts/(\d+)\.json", page) == [str(whole.pk)]
 
     @pytest.mark.parametrize("files", [1, 3])
     def test_it_takes_as_many_queries_for_three_as_for_one(
