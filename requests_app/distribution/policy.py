@@ -84,11 +84,6 @@ class Limits:
 def limits_of(policy: DownloadPolicy | None) -> Limits:
     """The limits that a dataset's row says, the portal's own where it says nothing."""
     own = {name: getattr(policy, name) for name in FIELDS} if policy else dict.fromkeys(FIELDS)
-    return limits_from(own)
-
-
-def limits_from(own: Mapping[str, Any]) -> Limits:
-    """The same from the row's values by name."""
     days, most = own["link_days"], conf.download_limits()
     return Limits(
         link_term=timedelta(days=days) if days else conf.link_term(),

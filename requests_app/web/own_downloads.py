@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from requests_app import conf
 from requests_app.audit import kinds, reading
-from requests_app.distribution.access import standing, use_of
+from requests_app.distribution.access import in_force, use_of
 from requests_app.distribution.access_tokens import LONGEST_NAME, create_token, revoke_token
 from requests_app.distribution.models import AccessToken, Grant
 from requests_app.distribution.transfers import Fetched, fetched
@@ -98,7 +98,7 @@ def _page(
     context: dict[str, Any] = {
         "access_request": grant.access_request,
         "grant": grant,
-        "allowed": standing(grant, now).value == "allowed",
+        "allowed": in_force(grant, now),
         "use": use_of(grant, now),
         "tokens": grant.access_tokens.defer("secret_sha256"),
         "form": form,
@@ -110,7 +110,7 @@ def _page(
             "bytes": sum(each.covered for each in found),
         },
         "page": shown,
-        "rows": [(each, entry) for each, entry in _with_entries(grant, list(shown))],
+        "rows": _with_entries(grant, list(shown)),
     }
     return render(request, "web/requests/downloads.html", context, status=status)
 

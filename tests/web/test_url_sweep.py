@@ -253,7 +253,7 @@ def world(monkeypatch) -> dict[str, Any]:
     }
     for person in people.values():
         EmailAddress.objects.create(user=person, email=person.email, verified=True, primary=True)
-    b"".join(Client().get(f"/d/{token}/manifest.sha256")).decode()
+    list(Client().get(f"/d/{token}/manifest.sha256"))  # to its end, or it is not entered yet
     agreement = access_request.agreements.get()
     checkpoints.seal()
     told = Entry.objects.filter(trail=access_request.audit_trail, kind=kinds.MANIFEST_DOWNLOADED)
