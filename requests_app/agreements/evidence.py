@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-FORMAT: Final = "agreement-evidence-2"
+FORMAT: Final = "agreement-evidence-3"
 SIMPLE_SIGNATURE: Final = "simple electronic signature"
 OWN_SIGNATURE: Final = "digital signature in this file, with a certificate of the signer's own"
 
@@ -32,6 +32,8 @@ class Evidence:
     and of both together as they were shown. `method` says how the applicant logged in again,
     `paper` the page size of the document, A4 or Letter. `drawn_signature` is SVG path data
     (`drawing`), empty for most; with `own_certificate` the applicant signs the document itself.
+    `log_checkpoint` is the audit log's latest checkpoint then, a signed note; empty before the
+    first, and in evidence of older formats.
     """
 
     number: str
@@ -57,18 +59,22 @@ class Evidence:
     paper: str
     drawn_signature: str = ""
     own_certificate: bool = False
+    log_checkpoint: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Returns the evidence as JSON types; `from_json` is its inverse. Seconds precision."""
         plain = {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
+        if not self.log_checkpoint:
+            del plain["log_checkpoint"]  # so that the digest of older evidence stays what it was
         kind = OWN_SIGNATURE if self.own_certificate else SIMPLE_SIGNATURE
         return {**plain, "whole_text_shown": True, "signature": kind}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Evidence":
         """Returns the evidence that `as_json` made `stored` from."""
-        # The first format knew neither.
-        known = {"drawn_signature": "", "own_certificate": False, **stored}
+        # The first format knew none of them, the second not the last.
+        unknown = {"drawn_signature": "", "own_certificate": False, "log_checkpoint": ""}
+        known = {**unknown, **stored}
         values = {name: known[name] for name in cls.__dataclass_fields__}
         for name in ("email_verified_at", "reauthenticated_at", "signed_at"):
             values[name] = parse_instant(values[name]) if values[name] else None

@@ -8,7 +8,7 @@ from requests_app.agreements.answers import Answers, digest, shown_digest
 from requests_app.agreements.evidence import Affirmed, Evidence
 from requests_app.agreements.models import AgreementText
 from requests_app.agreements.wording import Wording
-from requests_app.audit import origin
+from requests_app.audit import checkpoints, origin
 from requests_app.identity import applicants
 from requests_app.identity.models import User
 from requests_app.identity.names import clean_line
@@ -79,4 +79,5 @@ def witness(
         drawn_signature=signature.drawn,
         own_certificate=signature.own_certificate,
         paper="Letter" if country in LETTER_COUNTRIES else "A4",
+        log_checkpoint=checkpoints.latest_note(),
     )

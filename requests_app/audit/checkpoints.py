@@ -15,6 +15,12 @@ def latest() -> SignedCheckpoint | None:
     return SignedCheckpoint.objects.first()
 
 
+def latest_note() -> str:
+    """Returns the note of the checkpoint that was signed last; empty before the first."""
+    last = latest()
+    return last.note if last else ""
+
+
 def seal() -> SignedCheckpoint | None:
     """Gives waiting entries their places and signs the tree, if it grew; returns the checkpoint.
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
+from requests_app.audit import checkpoints
 from requests_app.notifications.models import Message
 from requests_app.notifications.outbox import Attachment, post
 
@@ -92,17 +93,17 @@ class Letter(TypedDict):
 
 def request_approved(*, days: int, **letter: Unpack[Letter]) -> Message:
     """To the applicant: approved, and why. The link follows in a message of its own."""
-    return _about_request("request_approved", letter, days=days)
+    return _decided("request_approved", letter, days=days)
 
 
 def request_returned(**letter: Unpack[Letter]) -> Message:
     """To the applicant: what to change before signing again."""
-    return _about_request("request_returned", letter)
+    return _decided("request_returned", letter)
 
 
 def request_rejected(**letter: Unpack[Letter]) -> Message:
     """To the applicant: not approved, and why."""
-    return _about_request("request_rejected", letter)
+    return _decided("request_rejected", letter)
 
 
 def request_withdrawn(*, had_access: bool, **letter: Unpack[Letter]) -> Message:
@@ -151,12 +152,17 @@ def reconsent_asked(*, deadline: datetime, reminder: bool, **letter: Unpack[Lett
 
 def grant_suspended(**letter: Unpack[Letter]) -> Message:
     """To the holder of a grant: suspended until they sign; `path` leads to signing."""
-    return _about_request("grant_suspended", letter)
+    return _decided("grant_suspended", letter)
 
 
 def grant_revoked(**letter: Unpack[Letter]) -> Message:
     """To the holder of a grant: it has ended, why, and what the agreement asks of them now."""
-    return _about_request("grant_revoked", letter)
+    return _decided("grant_revoked", letter)
+
+
+def _decided(name: str, letter: Letter, **more: object) -> Message:
+    """What tells of a decision carries the log's latest checkpoint: kept in a mailbox elsewhere."""
+    return _about_request(name, letter, checkpoint=checkpoints.latest_note(), **more)
 
 
 def _about_request(name: str, letter: Letter, **more: object) -> Message:
@@ -210,7 +216,12 @@ def agreement_countersigned(
     trail: str,
 ) -> Message:
     """To the applicant: the copy of the agreement `number` that the lab has countersigned."""
-    context = {"full_name": full_name, "dataset_title": dataset_title, "number": number}
+    context = {
+        "full_name": full_name,
+        "dataset_title": dataset_title,
+        "number": number,
+        "checkpoint": checkpoints.latest_note(),
+    }
     return post(
         name="agreement_countersigned", to=to, context=context, attachments=[pdf], trail=trail
     )

@@ -11,6 +11,7 @@ from pypdf import PdfReader
 from requests_app.agreements.answers import digest, shown_digest
 from requests_app.agreements.documents import render_document
 from requests_app.agreements.signing import sign
+from requests_app.audit import checkpoints, kinds, log
 from tests.factories.agreements import ready_request, signature, signed_agreement
 from tests.factories.requests import NamedPersonFactory
 
@@ -30,6 +31,8 @@ def test_what_a_real_document_holds_is_what_the_schema_says():
     Draft202012Validator.check_schema(SCHEMA)
     access_request = ready_request()
     NamedPersonFactory(access_request=access_request)
+    log.record(kinds.SIGNED_IN, by=log.ANYONE, on=log.Named("user:7"), method="password")
+    checkpoints.seal()
     evidence = embedded(sign(**signature(access_request)))
     Draft202012Validator(SCHEMA).validate(evidence)
     assert set(evidence) == set(SCHEMA["properties"])
