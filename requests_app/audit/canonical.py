@@ -56,7 +56,7 @@ def leaf(
     return canonical(
         {
             "actor": actor,
-            "at": at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "at": instant(at),
             "commitments": commitments,
             "details": details,
             "id": id,
@@ -66,6 +66,11 @@ def leaf(
             "v": FORMAT,
         }
     )
+
+
+def instant(at: datetime) -> str:
+    """Returns an instant as a leaf has it: UTC, with microseconds."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def new_salt() -> str:

@@ -1,4 +1,8 @@
-"""The log as a file: JSON Lines or CSV, one entry a line, in the order of the log."""
+"""The log as a file: JSON Lines or CSV, one entry a line, in the order of the log, with proofs.
+
+The JSON Lines begin with a line that holds the checkpoint which every proof leads to, so that
+`audit.outsider` can check the file alone; CSV is for reading, and each row is whole in itself.
+"""
 
 import csv
 import io
@@ -6,20 +10,23 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import QuerySet
 
-from requests_app.audit import kinds, log
+from requests_app.audit import canonical, kinds, log
 from requests_app.audit.models import Entry
+from requests_app.audit.proving import Proofs
 
 Progress = Callable[[int, int], None]
 
 COLUMNS: Final = ("id", "at", "kind", "actor", "subject", "trail", "details", "personal")
+PROOF_COLUMNS: Final = ("proof", "checkpoint")
 MEDIA_TYPES: Final = {"jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8"}
-_CHUNK: Final = 2_000
+_CHUNK: Final = 500
 # What a spreadsheet would take for the beginning of a formula (OWASP, CSV injection).
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
@@ -27,12 +34,13 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 def as_json(entry: Entry) -> dict[str, Any]:
     """Returns an entry with its personal values; each that was erased is None, without a salt.
 
-    With value and salt anybody can recompute the commitment (`audit.canonical.commitment`).
+    With value and salt anybody can recompute the commitment (`audit.canonical.commitment`), and
+    with the other names the leaf (docs/reference/entries.md).
     """
     kept = {item.field: item for item in entry.personal_values.all()}
     return {
         "id": entry.pk,
-        "at": entry.at.isoformat(),
+        "at": canonical.instant(entry.at),
         "kind": entry.kind,
         "actor": entry.actor,
         "subject": entry.subject,
@@ -47,14 +55,27 @@ def as_json(entry: Entry) -> dict[str, Any]:
 
 
 def lines(entries: QuerySet[Entry], form: str) -> Iterator[str]:
-    """Yields the export of `entries` line by line, in bounded memory; `form` is jsonl or csv."""
-    ordered = entries.order_by("pk").prefetch_related("personal_values")
-    found = map(as_json, ordered.iterator(chunk_size=_CHUNK))
+    """Yields the export of `entries` line by line, in bounded memory; `form` is jsonl or csv.
+
+    An entry that the latest checkpoint does not cover yet has no proof.
+    """
+    proofs = Proofs()
+    found = _proved(entries, proofs)
     if form == "csv":
-        yield from _table(found)
+        yield from _table(found, proofs.note)
         return
+    yield json.dumps({"checkpoint": proofs.note}, ensure_ascii=False) + "\n"
     for entry in found:
         yield json.dumps(entry, ensure_ascii=False) + "\n"
+
+
+def _proved(entries: QuerySet[Entry], proofs: Proofs) -> Iterator[dict[str, Any]]:
+    ordered = entries.order_by("pk").prefetch_related("personal_values")
+    rows = ordered.iterator(chunk_size=_CHUNK)
+    while some := list(islice(rows, _CHUNK)):
+        found = proofs.of(some)
+        for entry in some:
+            yield {**as_json(entry), "proof": found.get(entry.pk)}
 
 
 def chosen(
@@ -78,7 +99,7 @@ def export_to(target: Path, entries: QuerySet[Entry], form: str, *, progress: Pr
         with draft.open("x", encoding="utf-8", newline="") as file:
             for number, line in enumerate(lines(entries, form)):
                 file.write(line)
-                progress(number, total)
+                progress(min(number, total), total)
             file.flush()
             os.fsync(file.fileno())
         os.link(draft, target)
@@ -95,15 +116,16 @@ def record_export(*, by: log.Audited, form: str, count: int, query: str) -> None
     )
 
 
-def _table(entries: Iterable[dict[str, Any]]) -> Iterator[str]:
+def _table(entries: Iterable[dict[str, Any]], checkpoint: str | None) -> Iterator[str]:
     """CSV (RFC 4180). Nested values are JSON; what looks like a formula is led by an apostrophe."""
     line = io.StringIO()
     writer = csv.writer(line)
-    writer.writerow(COLUMNS)
+    writer.writerow([*COLUMNS, *PROOF_COLUMNS])
     for entry in entries:
         personal = {name: kept and kept["value"] for name, kept in entry["personal"].items()}
-        row = {**entry, "personal": personal}
-        writer.writerow([_cell(row[name]) for name in COLUMNS])
+        proof = entry["proof"] or ""
+        row = {**entry, "personal": personal, "proof": proof, "checkpoint": proof and checkpoint}
+        writer.writerow([_cell(row[name]) for name in (*COLUMNS, *PROOF_COLUMNS)])
         yield line.getvalue()
         line.seek(0)
         line.truncate()

@@ -2,6 +2,7 @@
 """Checks a log's receipts and checkpoints without trusting whoever keeps the log.
 
     python verify_log.py --key VKEY --receipt receipt.json ...
+    python verify_log.py --key VKEY --export log.jsonl ...
     python verify_log.py --key VKEY --kept old.txt --latest new.txt --proof proof.json
     python verify_log.py --key VKEY --kept old.txt --url https://portal.example
 
@@ -18,9 +19,10 @@ import hashlib
 import json
 import sys
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -203,6 +205,77 @@ def check_receipt(receipt: dict, key: Key) -> Checkpoint:  # type: ignore[type-a
     return checkpoint
 
 
+def canonical(value: Any) -> bytes:
+    """Returns the RFC 8785 form of a JSON value without floats; entries have none. Or Wrong."""
+    return _canonical(value).encode()
+
+
+def _canonical(value: Any) -> str:
+    if isinstance(value, float):
+        raise Wrong("An entry of the export has a number that no entry can have.")
+    if isinstance(value, dict):
+        names = sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
+        inside = (f"{_canonical(name)}:{_canonical(value[name])}" for name in names)
+        return f"{{{','.join(inside)}}}"
+    if isinstance(value, list):
+        return f"[{','.join(map(_canonical, value))}]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What held of an export: entries that the checkpoint proves, and entries it does not cover."""
+
+    checkpoint: Checkpoint
+    proved: int
+    unproved: int
+
+
+def check_export(lines: Iterable[str], key: Key) -> Exported:
+    """Checks an export (JSON Lines): each entry is in the log, each value what it committed to.
+
+    Raises Wrong that names the first entry which is not. Reads a line at a time.
+    """
+    rest = iter(lines)
+    try:
+        note = json.loads(next(rest, ""))["checkpoint"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise Wrong(
+            "This is not an export of the log: its first line has no checkpoint."
+        ) from error
+    if not isinstance(note, str):
+        raise Wrong("The export was made before the log had a checkpoint: it proves nothing.")
+    checkpoint, proved, unproved = open_note(note, key), 0, 0
+    for number, line in enumerate(rest, start=2):
+        try:
+            entry = json.loads(line)
+            _check_exported(entry, checkpoint)
+            proved, unproved = proved + bool(entry["proof"]), unproved + (not entry["proof"])
+        except Wrong as error:
+            raise Wrong(f"Line {number}: {error}") from error
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise Wrong(f"Line {number} is not an entry of an export.") from error
+    return Exported(checkpoint, proved, unproved)
+
+
+LEAF = ("actor", "at", "commitments", "details", "id", "kind", "subject", "trail")
+
+
+def _check_exported(entry: dict[str, Any], checkpoint: Checkpoint) -> None:
+    if proof := entry["proof"]:
+        path = [base64.b64decode(each, validate=True) for each in proof["inclusion"]]
+        leaf = leaf_hash(canonical({name: entry[name] for name in LEAF} | {"v": 1}))
+        check_inclusion(leaf, proof["index"], checkpoint.size, path, checkpoint.root)
+    if set(entry["personal"]) != set(entry["commitments"]):
+        raise Wrong("The entry has other personal values than it commits to.")
+    for name, kept in entry["personal"].items():
+        if kept is None:
+            continue  # erased; the commitment stays
+        committed = hashlib.sha256(bytes.fromhex(kept["salt"]) + canonical(kept["value"]))
+        if committed.hexdigest() != entry["commitments"][name]:
+            raise Wrong(f"The entry does not commit to the value given as its {name}.")
+
+
 def check_growth(kept: Checkpoint, latest: Checkpoint, proof: Sequence[bytes]) -> None:
     """Raises Wrong unless the log that you kept a checkpoint of is the beginning of today's."""
     if latest.size < kept.size:
@@ -218,18 +291,21 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--key", required=True, help="the log's public key: text, or a file")
     parser.add_argument("--receipt", nargs="+", type=Path, default=[], help="receipts to check")
+    parser.add_argument("--export", nargs="+", type=Path, default=[], help="exports (JSON Lines)")
     parser.add_argument("--kept", type=Path, help="a checkpoint that you kept")
     parser.add_argument("--latest", type=Path, help="today's checkpoint")
     parser.add_argument("--proof", type=Path, help="the consistency proof between the two")
     parser.add_argument("--url", help="fetch today's checkpoint and the proof from this portal")
     asked = parser.parse_args(arguments)
-    if not asked.receipt and not (asked.kept and (asked.latest or asked.url)):
-        parser.error("name a --receipt, or a --kept checkpoint and --latest or --url")
+    if not (asked.receipt or asked.export or (asked.kept and (asked.latest or asked.url))):
+        parser.error("name a --receipt, an --export, or a --kept checkpoint and --latest or --url")
     try:
         key = parse_key(Path(asked.key).read_text() if Path(asked.key).is_file() else asked.key)
         for path in asked.receipt:
             held = check_receipt(json.loads(path.read_text()), key)
             sys.stdout.write(f"{path}: holds, in the log of size {held.size:,}.\n")
+        for path in asked.export:
+            _check_file(path, key)
         if asked.kept:
             _compare(asked, key)
     except Wrong as error:
@@ -239,6 +315,16 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"It could not be checked: {error}\n")
         return 2
     return 0
+
+
+def _check_file(path: Path, key: Key) -> None:
+    with path.open(encoding="utf-8") as lines:
+        held = check_export(lines, key)
+    size = f"{held.checkpoint.size:,}"
+    sys.stdout.write(f"{path}: {held.proved:,} entries are in the log of size {size}.\n")
+    if held.unproved:
+        told = "have no proof: they came after its checkpoint, or are not in the log at all"
+        sys.stdout.write(f"{path}: {held.unproved:,} entries {told}.\n")
 
 
 def _compare(asked: argparse.Namespace, key: Key) -> None:

@@ -1,4 +1,4 @@
-"""What tells of a decision carries the log's latest checkpoint, to be kept outside of the portal."""
+"""What tells of a decision carries the log's latest checkpoint, to be kept elsewhere."""
 
 import pytest
 from lxml import html
