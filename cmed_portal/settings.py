@@ -87,6 +87,9 @@ try:
     if LOG_ORIGIN.split() != [LOG_ORIGIN] or "+" in LOG_ORIGIN:
         stop("CMED_LOG_ORIGIN must be a name without blanks and plus signs.")
     LOG_SECONDS = env.float("LOG_SECONDS", 2.0)
+    METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+    if METRICS_TOKEN and len(METRICS_TOKEN) < 32:
+        stop("CMED_METRICS_TOKEN must have 32 characters or more: openssl rand -hex 32 makes one.")
     VERIFY_MAX_BYTES = env.int("VERIFY_MAX_BYTES", 10 * 1024 * 1024)
 except ValueError as error:  # EnvError is one, and so is a file that cannot be read
     stop(f"A setting has a wrong value: {error}")

@@ -219,3 +219,8 @@ def own_log_key_file() -> Path:
 def log_key_file() -> Path:
     """File of the key that signs checkpoints. Read by the worker, never by the web."""
     return Path(settings.LOG_KEY_FILE)
+
+
+def metrics_token() -> str:
+    """The secret that whoever asks for `/metrics` must show; empty when nobody may ask."""
+    return str(settings.METRICS_TOKEN)

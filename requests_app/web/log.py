@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from requests_app import conf
 from requests_app.audit import checkpoints, outsider, reading, sequencing, tree
 from requests_app.errors import Invalid, NotFound
 from requests_app.requests.models import AccessRequest
@@ -108,7 +110,17 @@ def receipt(
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Figures of the log in Prometheus' text format; nothing personal is in them."""
+    """Figures of the log in Prometheus' text format, for whoever has the operator's token.
+
+    They tell how much happens in the portal, so without a token in the settings there are none.
+    """
+    if not conf.metrics_token():
+        return _text("Not found.\n", status=404)
+    given = request.headers.get("Authorization", "")
+    if not constant_time_compare(given, f"Bearer {conf.metrics_token()}"):
+        answer = _text("Show the token of the metrics.\n", status=401)
+        answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
     since, last = sequencing.waiting_since(), checkpoints.latest()
     figures = {
         "portal_log_entries": ("Entries that have a place in the log.", tree.size()),

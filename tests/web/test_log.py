@@ -133,13 +133,37 @@ def test_the_script_that_is_handed_out_runs_alone(client, access_request, tmp_pa
     assert "holds, in the log of size 3" in ran.stdout
 
 
-def test_figures_tell_size_and_lag(access_request):
-    figures = Client().get(reverse("metrics")).text.splitlines()
+TOKEN = "figures-" * 4
+
+
+def figures_for(authorization: str = f"Bearer {TOKEN}"):
+    return Client().get(reverse("metrics"), headers={"Authorization": authorization})
+
+
+def test_without_a_token_in_the_settings_nobody_gets_figures(access_request):
+    for answer in (figures_for(), figures_for("Bearer "), Client().get(reverse("metrics"))):
+        assert (answer.status_code, answer.text) == (404, "Not found.\n")
+
+
+def test_figures_are_for_whoever_has_the_token(access_request, settings):
+    settings.METRICS_TOKEN = TOKEN
+    assert figures_for().status_code == 200
+    for wrong in ("", "Bearer", "Bearer ", TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer ä"):
+        answer = figures_for(wrong)
+        assert answer.status_code == 401, wrong
+        assert answer["WWW-Authenticate"] == "Bearer"
+        assert "portal_log" not in answer.text
+    assert Client().get(reverse("metrics")).status_code == 401
+
+
+def test_figures_tell_size_and_lag(access_request, settings):
+    settings.METRICS_TOKEN = TOKEN
+    figures = figures_for().text.splitlines()
     assert "portal_log_entries 0" in figures
     lag = next(line for line in figures if line.startswith("portal_log_lag_seconds "))
     assert float(lag.split()[1]) > 0
     sequencing.sequence()
-    figures = Client().get(reverse("metrics")).text.splitlines()
+    figures = figures_for().text.splitlines()
     assert "portal_log_entries 3" in figures
     assert "portal_log_checkpoint_entries 0" in figures
     assert "portal_log_lag_seconds 0.0" in figures

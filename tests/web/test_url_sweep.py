@@ -11,11 +11,14 @@ from uuid import uuid4
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.apps import apps
+from django.contrib.sessions.models import Session
 from django.test import Client
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.urls import URLResolver, get_resolver
 
 from requests_app.audit import checkpoints, kinds
-from requests_app.audit.models import Entry
+from requests_app.audit.models import Entry, PersonalValue, Unsequenced
 from requests_app.distribution.manifest_signatures import sign_manifest
 from requests_app.distribution.policy import DownloadPolicy
 from requests_app.notifications.outbox import post
@@ -63,7 +66,7 @@ EXPECTED = {
     "log_entry": EVERYBODY,
     "log_inclusion": "400 400 400 400 400 400 400",  # asked without a query
     "log_consistency": "400 400 400 400 400 400 400",
-    "metrics": EVERYBODY,
+    "metrics": "404 404 404 404 404 404 404",  # no token is set, and nobody here would send it
     "client": EVERYBODY,
     "healthz": EVERYBODY,
     "readyz": EVERYBODY,
@@ -366,6 +369,72 @@ def test_a_visitor_is_sent_to_sign_in_by_every_method(world):
         for method in METHODS:
             status, _ = ask(client, each.path(world), method)
             assert status == 302, (each.name, method)
+
+
+def of_admin() -> list[Address]:
+    return [each for each in addresses() if each.route.startswith("admin/")]
+
+
+# What shows nobody's data.
+NOT_A_LOOK = {"index", "jsi18n", "app_list", "password_change_done"}
+
+
+@pytest.mark.parametrize("role", ["reviewer", "approver", "auditor", "superuser"])
+def test_whatever_the_admin_shows_to_staff_is_an_entry_of_theirs(role, world):
+    client, unseen = client_of(role, world), set()
+    theirs = Entry.objects.filter(actor=world["people"][role].audit_ref)
+    looks = 0
+    for address in of_admin():
+        before = theirs.count()
+        status, _ = ask(client, address.path(world))
+        if status != 200 or address.name.removeprefix("admin:") in NOT_A_LOOK:
+            continue
+        looks += 1
+        if theirs.count() != before + 1:
+            unseen.add(address.name)
+    assert looks > 10
+    assert not unseen
+
+
+def contents() -> dict[str, list[dict[str, Any]]]:
+    """All that the database holds, but for sessions and the log, in which a look is an entry."""
+    left_out = {Entry, PersonalValue, Unsequenced, Session}
+    return {
+        model.__name__: sorted(model._base_manager.values(), key=repr)
+        for model in apps.get_models(include_auto_created=True)
+        if model not in left_out
+    }
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_an_auditor_alters_nothing_at_any_address_of_the_admin(method, world):
+    """Each form gets what it would take from somebody who may, and each list an action."""
+    client, auditor = client_of("auditor", world), world["people"]["auditor"]
+    before, wrong = contents(), {}
+    form = {
+        "reason": "Because.",
+        "private_note": "x",
+        "agreement": str(world["agreement_id"]),
+        "action": "delete_selected",
+        "_selected_action": "1",
+        "post": "yes",
+        "_save": "Save",
+        "is_staff": "on",
+        "email": "eve@pier.example",
+        "domain": "eve.example",
+        "standing": "x",
+    }
+    for address in of_admin():
+        if address.name == "admin:logout":
+            continue
+        content = encode_multipart(BOUNDARY, form)
+        response = client.generic(method, address.path(world), content, MULTIPART_CONTENT)
+        told = Entry.objects.filter(actor=auditor.audit_ref).exclude(kind=kinds.STAFF_LOOKED)
+        if address.name.endswith(("_agreement", "_ethics", "_export")):
+            told = told.exclude(kind__in=(kinds.DOCUMENT_OPENED, kinds.LOG_EXPORTED))
+        if contents() != before or told.exists() or response.status_code >= 500:
+            wrong[address.name] = response.status_code
+    assert not wrong
 
 
 def _same(body: bytes) -> bytes:
