@@ -11,6 +11,7 @@ from celery.schedules import crontab
 
 from cmed_portal.embedded.sockets import redis_url
 from cmed_portal.env import env, key_or_create, stop
+from cmed_portal.witnesses import is_witness
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -87,6 +88,15 @@ try:
     if LOG_ORIGIN.split() != [LOG_ORIGIN] or "+" in LOG_ORIGIN:
         stop("CMED_LOG_ORIGIN must be a name without blanks and plus signs.")
     LOG_SECONDS = env.float("LOG_SECONDS", 2.0)
+    LOG_WITNESSES: list[str] = env.list("LOG_WITNESSES", [])
+    LOG_WITNESS_MINUTES = env.float("LOG_WITNESS_MINUTES", 60.0)
+    LOG_MAILBOX: list[str] = env.list("LOG_MAILBOX", [])
+    LOG_MAILBOX_HOURS = env.float("LOG_MAILBOX_HOURS", 24.0)
+    if wrong := [each for each in LOG_WITNESSES if not is_witness(each)]:
+        stop(
+            f"CMED_LOG_WITNESSES has {wrong[0]!r}: write KEY URL for each, with the key as "
+            "name+hash+base64 and an https address, apart by commas."
+        )
     METRICS_TOKEN = env.str("METRICS_TOKEN", "")
     if METRICS_TOKEN and len(METRICS_TOKEN) < 32:
         stop("CMED_METRICS_TOKEN must have 32 characters or more: openssl rand -hex 32 makes one.")

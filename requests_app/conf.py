@@ -224,3 +224,22 @@ def log_key_file() -> Path:
 def metrics_token() -> str:
     """The secret that whoever asks for `/metrics` must show; empty when nobody may ask."""
     return str(settings.METRICS_TOKEN)
+
+
+def log_witnesses() -> dict[str, str]:
+    """The witnesses that cosign checkpoints: the address of each and its public key (vkey)."""
+    return {url: key for key, url in (each.split() for each in settings.LOG_WITNESSES)}
+
+
+def log_witness_interval() -> timedelta:
+    """How long a witness that has cosigned a checkpoint is left alone."""
+    return timedelta(minutes=settings.LOG_WITNESS_MINUTES)
+
+
+def log_mailboxes() -> list[str]:
+    """Mailboxes that checkpoints are sent to."""
+    return list(settings.LOG_MAILBOX)
+
+
+def log_mailbox_interval() -> timedelta:
+    return timedelta(hours=settings.LOG_MAILBOX_HOURS)

@@ -20,12 +20,14 @@ from requests_app.agreements.signatories import (
     SignatoryExit,
 )
 from requests_app.audit.models import (
+    CheckpointPost,
     Entry,
     Leaf,
     PersonalValue,
     SignedCheckpoint,
     TreeNode,
     Unsequenced,
+    WitnessSignature,
 )
 from requests_app.datasets.models import Dataset, File, Release
 from requests_app.distribution.models import (
@@ -53,6 +55,7 @@ __all__ = [
     "AgreementDocument",
     "AgreementText",
     "AgreementVoid",
+    "CheckpointPost",
     "Cosignature",
     "DailyUse",
     "Dataset",
@@ -88,4 +91,5 @@ __all__ = [
     "TreeNode",
     "Unsequenced",
     "User",
+    "WitnessSignature",
 ]

@@ -9,6 +9,7 @@ GUARDED: dict[str, tuple[str, ...]] = {
     "requests_app_leaf": (UPDATE, DELETE),
     "requests_app_treenode": (UPDATE, DELETE),
     "requests_app_signedcheckpoint": (UPDATE, DELETE),
+    "requests_app_witnesssignature": (UPDATE, DELETE),
     "requests_app_agreementtext": (UPDATE, DELETE),
     "requests_app_agreement": (UPDATE, DELETE),
     "requests_app_signatory": (UPDATE, DELETE),

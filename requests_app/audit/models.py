@@ -93,3 +93,41 @@ class SignedCheckpoint(models.Model):
 
     def __str__(self) -> str:
         return f"checkpoint of size {self.size}"
+
+
+class WitnessSignature(models.Model):
+    """What a witness returned for a checkpoint: signature lines of its note (tlog-cosignature)."""
+
+    checkpoint = models.ForeignKey(
+        SignedCheckpoint, on_delete=models.PROTECT, related_name="witness_signatures"
+    )
+    witness = models.CharField(max_length=300, help_text="The name it signs under.")
+    lines = models.TextField()
+    made_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("pk",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("checkpoint", "witness"), name="witness_signature_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.witness} on {self.checkpoint}"
+
+
+class CheckpointPost(models.Model):
+    """Where checkpoints are posted: the size its receiver has, and when the next may be tried.
+
+    The receiver is a witness's address or a mailbox.
+    """
+
+    receiver = models.CharField(max_length=400, unique=True)
+    size = models.BigIntegerField(default=0)
+    not_before = models.DateTimeField(default=timezone.now)
+    attempts = models.PositiveIntegerField(default=0)
+    last_error = models.CharField(max_length=500, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.receiver} has size {self.size}"

@@ -21,6 +21,7 @@ import sys
 import urllib.request
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 ED25519 = b"\x01"
+COSIGNATURE = b"\x04"  # of a witness: C2SP tlog-cosignature, Ed25519
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 
@@ -124,50 +126,40 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Key:
-    """A public key of a log and the name it signs under."""
+    """A public key of a log, or of a witness, and the name it signs under."""
 
     name: str
     public: bytes
+    kind: bytes = ED25519
 
     @property
     def id(self) -> bytes:
-        """The first four bytes of SHA-256(name || 0x0A || 0x01 || public key)."""
-        named = self.name.encode() + b"\n" + ED25519 + self.public
+        """The first four bytes of SHA-256(name || 0x0A || kind || public key)."""
+        named = self.name.encode() + b"\n" + self.kind + self.public
         return hashlib.sha256(named).digest()[:4]
 
     def __str__(self) -> str:
-        return f"{self.name}+{self.id.hex()}+{base64.b64encode(ED25519 + self.public).decode()}"
+        return f"{self.name}+{self.id.hex()}+{base64.b64encode(self.kind + self.public).decode()}"
 
 
-def parse_key(text: str) -> Key:
-    """Returns the key of a vkey line, `name+hash+base64`. Raises Wrong."""
+def parse_key(text: str, kind: bytes = ED25519) -> Key:
+    """Returns the key of a vkey line, `name+hash+base64`, if it is of this kind. Raises Wrong."""
     try:
         name, identity, encoded = text.strip().split("+", 2)
         content = base64.b64decode(encoded, validate=True)
     except (ValueError, binascii.Error) as error:
         raise Wrong("This is not a public key of a log (name+hash+base64).") from error
-    key = Key(name, content[1:])
-    if content[:1] != ED25519 or len(content) != 33 or key.id.hex() != identity:
+    key = Key(name, content[1:], kind)
+    if content[:1] != kind or len(content) != 33 or key.id.hex() != identity:
         raise Wrong("This public key of a log is damaged.")
     return key
 
 
 def open_note(note: str, key: Key) -> Checkpoint:
     """Returns the checkpoint of a signed note. Raises Wrong unless `key` signed it."""
-    text, found, signatures = note.partition("\n\n")
-    if not found or not signatures.endswith("\n"):
-        raise Wrong("This is not a signed checkpoint.")
-    text += "\n"
+    text, signatures = _split(note)
     signed = False
-    for line in signatures.splitlines():
-        mark, _, rest = line.partition(" ")
-        name, _, encoded = rest.partition(" ")
-        if mark != "\N{EM DASH}":
-            raise Wrong("A signature line of the checkpoint is damaged.")
-        try:
-            content = base64.b64decode(encoded, validate=True)
-        except binascii.Error as error:
-            raise Wrong("A signature line of the checkpoint is damaged.") from error
+    for name, content in signatures:
         if name != key.name or content[:4] != key.id:
             continue  # signed by somebody else besides
         try:
@@ -178,6 +170,43 @@ def open_note(note: str, key: Key) -> Checkpoint:
     if not signed:
         raise Wrong(f"The checkpoint is not signed by the key you have ({key.name}).")
     return _parse_text(text, key.name)
+
+
+def cosigned_at(note: str, witness: Key) -> int:
+    """Returns when a witness cosigned a checkpoint, in seconds since 1970. Raises Wrong.
+
+    The witness says: of all checkpoints of this log that I saw, none contradicts this one.
+    """
+    text, signatures = _split(note)
+    for name, content in signatures:
+        if name != witness.name or content[:4] != witness.id:
+            continue
+        at = int.from_bytes(content[4:12], "big")
+        message = f"cosignature/v1\ntime {at}\n{text}".encode()
+        try:
+            Ed25519PublicKey.from_public_bytes(witness.public).verify(content[12:], message)
+        except InvalidSignature as error:
+            raise Wrong(f"The cosignature of {name} is not valid.") from error
+        return at
+    raise Wrong(f"The checkpoint is not cosigned by {witness.name}.")
+
+
+def _split(note: str) -> tuple[str, list[tuple[str, bytes]]]:
+    """The text of a note, and of each signature the name, and the key's id with the signature."""
+    text, found, lines = note.partition("\n\n")
+    if not found or not lines.endswith("\n"):
+        raise Wrong("This is not a signed checkpoint.")
+    signatures = []
+    for line in lines.splitlines():
+        mark, _, rest = line.partition(" ")
+        name, _, encoded = rest.partition(" ")
+        if mark != "\N{EM DASH}":
+            raise Wrong("A signature line of the checkpoint is damaged.")
+        try:
+            signatures.append((name, base64.b64decode(encoded, validate=True)))
+        except ValueError as error:
+            raise Wrong("A signature line of the checkpoint is damaged.") from error
+    return f"{text}\n", signatures
 
 
 def _parse_text(text: str, origin: str) -> Checkpoint:
@@ -296,6 +325,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--latest", type=Path, help="today's checkpoint")
     parser.add_argument("--proof", type=Path, help="the consistency proof between the two")
     parser.add_argument("--url", help="fetch today's checkpoint and the proof from this portal")
+    parser.add_argument("--witness", help="a witness's public key: it must have cosigned --latest")
     asked = parser.parse_args(arguments)
     if not (asked.receipt or asked.export or (asked.kept and (asked.latest or asked.url))):
         parser.error("name a --receipt, an --export, or a --kept checkpoint and --latest or --url")
@@ -329,8 +359,13 @@ def _check_file(path: Path, key: Key) -> None:
 
 def _compare(asked: argparse.Namespace, key: Key) -> None:
     kept = open_note(asked.kept.read_text(), key)
-    note = asked.latest.read_text() if asked.latest else _fetch(f"{asked.url}/log/checkpoint")
+    where = f"{asked.url}/log/checkpoint{'/witnessed' * bool(asked.witness)}"
+    note = asked.latest.read_text() if asked.latest else _fetch(where)
     latest = open_note(note, key)
+    if asked.witness:
+        witness = parse_key(asked.witness, COSIGNATURE)
+        when = datetime.fromtimestamp(cosigned_at(note, witness), UTC)
+        sys.stdout.write(f"{witness.name} cosigned it on {when:%Y-%m-%d at %H:%M:%S} UTC.\n")
     proof: list[bytes] = []
     if latest.size > kept.size:
         query = f"/log/proof/consistency?first={kept.size}&second={latest.size}"

@@ -7,9 +7,10 @@ from django.db.models import QuerySet
 
 from requests_app import queue
 from requests_app.agreements import documents, own_signing
+from requests_app.audit import witnesses
 from requests_app.distribution import countersigning, links, manifest_signatures, transfers
 from requests_app.lifecycle import reconsent, reconsent_notices
-from requests_app.notifications import delivery
+from requests_app.notifications import delivery, log_mail
 
 # What waits -> (rows that want the work, the task that does it, the task's argument).
 WORK: dict[str, tuple[Callable[[], QuerySet[Any]], str, str]] = {
@@ -21,6 +22,8 @@ WORK: dict[str, tuple[Callable[[], QuerySet[Any]], str, str]] = {
     "new versions": (reconsent.signed_and_waiting, "lifecycle.take_effect", "agreement_id"),
     "messages": (delivery.waiting, "notifications.deliver", "message_id"),
     "manifests": (manifest_signatures.unsigned, "distribution.sign_manifest", "release_id"),
+    "witnesses": (witnesses.waiting, "audit.ask_witness", "post_id"),
+    "log mailboxes": (log_mail.waiting, "notifications.mail_checkpoint", "post_id"),
     "transfers": (transfers.left_behind, "distribution.settle_left_behind", "transfer_id"),
 }
 

@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from requests_app import conf
-from requests_app.audit import checkpoints, outsider, reading, sequencing, tree
+from requests_app.audit import checkpoints, outsider, reading, sequencing, tree, witnesses
 from requests_app.errors import Invalid, NotFound
 from requests_app.requests.models import AccessRequest
 from requests_app.web.applicants import ApplicantRequest, own_request_page
@@ -23,11 +23,21 @@ _SCRIPT: Final = Path(outsider.__file__)
 @never_cache
 @require_safe
 def checkpoint(request: HttpRequest) -> HttpResponse:
-    """The latest checkpoint (C2SP tlog-checkpoint); 404 before the first."""
+    """The latest checkpoint (C2SP tlog-checkpoint) with its cosignatures; 404 before the first."""
     last = checkpoints.latest()
     if last is None:
         return _text("No checkpoint has been signed yet.\n", status=404)
-    return _text(last.note)
+    return _text(witnesses.published(last))
+
+
+@never_cache
+@require_safe
+def witnessed(request: HttpRequest) -> HttpResponse:
+    """The latest checkpoint that a witness has cosigned; 404 before the first."""
+    last = witnesses.latest_witnessed()
+    if last is None:
+        return _text("No checkpoint has been cosigned by a witness yet.\n", status=404)
+    return _text(witnesses.published(last))
 
 
 @never_cache

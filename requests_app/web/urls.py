@@ -67,6 +67,7 @@ urlpatterns = [
         r"^verify/(?P<number>[A-Z0-9][A-Z0-9-]{2,59})$", verification.verify, name="verify_number"
     ),
     path("log/checkpoint", log.checkpoint, name="log_checkpoint"),
+    path("log/checkpoint/witnessed", log.witnessed, name="log_witnessed"),
     path("log/key", log.key, name="log_key"),
     path("log/verify.py", log.script, name="log_script"),
     path("log/entries/<int:index>", log.entry, name="log_entry"),

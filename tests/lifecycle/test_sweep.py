@@ -29,6 +29,8 @@ FOUND = {
     "new versions": 0,
     "messages": 1,
     "manifests": 0,
+    "witnesses": 0,
+    "log mailboxes": 0,
     "transfers": 0,
 }
 

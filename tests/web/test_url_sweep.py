@@ -61,6 +61,7 @@ EXPECTED = {
     "verify": EVERYBODY,
     "verify_number": EVERYBODY,
     "log_checkpoint": EVERYBODY,
+    "log_witnessed": "404 404 404 404 404 404 404",  # nobody cosigned one here
     "log_key": EVERYBODY,
     "log_script": EVERYBODY,
     "log_entry": EVERYBODY,
