@@ -238,7 +238,7 @@ def log_witness_interval() -> timedelta:
 
 def log_mailboxes() -> list[str]:
     """Mailboxes that checkpoints are sent to."""
-    return list(settings.LOG_MAILBOX)
+    return [each.strip() for each in settings.LOG_MAILBOX]
 
 
 def log_mailbox_interval() -> timedelta:

@@ -24,6 +24,7 @@ from requests_app.audit import kinds, log
 from requests_app.errors import Conflict, NotFound
 from requests_app.notifications import invitations, messages
 from requests_app.requests.maintainers import told_of_requests
+from requests_app.requests.models import AccessRequest
 from requests_app.requests.states import State
 
 MEDIA_TYPE = "application/pdf"
@@ -108,7 +109,8 @@ def _made(agreement: Agreement, kind: Kind) -> AgreementDocument | None:
 
 @transaction.atomic
 def _keep(agreement: Agreement, kind: Kind, content: bytes, seal: Seal) -> AgreementDocument:
-    Agreement.objects.select_for_update(of=("self",)).get(pk=agreement.pk)
+    # The request's row: production's roles may not lock what they may not change.
+    AccessRequest.objects.select_for_update(of=("self",)).get(pk=agreement.access_request_id)
     if (made := _made(agreement, kind)) is not None:
         return made
     certificate = certificates.record(seal.key)

@@ -60,7 +60,7 @@ def issue_document(*, agreement_id: UUID | str) -> IssuedDocument | None:
 
 @transaction.atomic
 def _keep_issued(agreement: Agreement, content: bytes) -> IssuedDocument | None:
-    Agreement.objects.select_for_update(of=("self",)).get(pk=agreement.pk)
+    AccessRequest.objects.select_for_update(of=("self",)).get(pk=agreement.access_request_id)
     if not waiting().filter(pk=agreement.pk).exists():
         return None
     digest = hashlib.sha256(content).hexdigest()

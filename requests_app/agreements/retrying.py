@@ -52,8 +52,9 @@ def try_to_render(*, agreement_id: UUID | str) -> AgreementDocument | None:
 
 @transaction.atomic
 def _pause(agreement_id: UUID | str, error: Exception) -> FailedRendering:
-    agreement = Agreement.objects.select_for_update(of=("self",)).get(pk=agreement_id)
-    failed, _ = FailedRendering.objects.get_or_create(agreement=agreement)
+    FailedRendering.objects.get_or_create(agreement_id=agreement_id)
+    rows = FailedRendering.objects.select_for_update(of=("self",)).select_related("agreement")
+    failed = rows.get(agreement=agreement_id)
     failed.not_before = timezone.now() + FIRST_PAUSE * 2 ** min(failed.attempts, LONGEST_PAUSE)
     failed.attempts += 1
     failed.last_error = f"{type(error).__name__}: {error}"[:500]
