@@ -4,7 +4,7 @@ It reaches the table of personal values and no other: an entry holds a salted co
 value, and with the salt gone nobody can tell what it was (GDPR art. 17, recital 26).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from django.db import transaction
@@ -55,14 +55,15 @@ def _erase_batch(what: Retention, before: str) -> int:
 
 
 def erase_about(
-    *, person: log.Audited, trails: Collection[str], retained: Collection[str], by: log.Audited
+    *, person: log.Audited, trails: Collection[str], retained: Mapping[str, str], by: log.Audited
 ) -> int:
     """Erases what the log knows of a person; returns how many values that were.
 
     That is: where they acted from, and what entries about them or in `trails` (the `audit_trail`
     of each request of theirs) say. Of the trails in `retained` the words and the typed name stay,
-    because the agreement they belong to must be kept. Part of a verb that has asked who may;
-    effects: one entry that names the person's reference and what was retained.
+    because the agreement they belong to must be kept: it says why, in a sentence without names.
+    Part of a verb that has asked who may; effects: one entry that names the person's reference,
+    what was retained and why.
     """
     theirs = Q(entry__subject=person.audit_ref) | Q(entry__trail__in=set(trails) - set(retained))
     contacts = Q(field__in=fields_of(Retention.CONTACT), entry__trail__in=retained)
@@ -77,7 +78,7 @@ def erase_about(
         on=person,
         what="person",
         count=count,
-        kept=sorted(retained),
+        kept=dict(retained),
     )
     return count
 

@@ -72,9 +72,12 @@ def forget(*, user_id: int, by: log.Audited, reason: str) -> Forgotten:
     requests = list(AccessRequest.objects.select_for_update().filter(applicant=user))
     _require_nothing_open(user, requests)
     kept = _must_be_kept(user)
-    retained = {str(each.access_request_id) for each, _ in kept}
+    retained: dict[str, str] = {}
+    for agreement, until in kept:
+        why = Kept(agreement.number, until).why
+        retained[agreement.audit_trail] = f"{retained.get(agreement.audit_trail, '')} {why}".strip()
     for access_request in requests:
-        if str(access_request.pk) not in retained:
+        if access_request.audit_trail not in retained:
             blanking.blank(access_request)
     outbox.forget(user.email)
     access_tokens.forget_names(user)
@@ -82,7 +85,7 @@ def forget(*, user_id: int, by: log.Audited, reason: str) -> Forgotten:
     values = erasure.erase_about(
         person=user,
         trails={each.audit_trail for each in requests},
-        retained={each.audit_trail for each, _ in kept},
+        retained=retained,
         by=by,
     )
     return Forgotten(values, [Kept(each.number, until) for each, until in kept])

@@ -1,5 +1,6 @@
 """Taking a person out: what goes, what stays and why, and who is left alone."""
 
+import json
 from datetime import timedelta
 from io import StringIO
 
@@ -8,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from requests_app.agreements.models import Agreement
-from requests_app.audit import kinds, log
+from requests_app.audit import checkpoints, exporting, kinds, log, outsider
 from requests_app.audit.models import Entry, PersonalValue
 from requests_app.audit.origin import Origin, acting_from
 from requests_app.errors import Conflict, Invalid, NotFound
@@ -78,7 +79,51 @@ def test_a_signed_agreement_is_kept_for_its_term_with_the_reason_and_what_it_sta
     assert Agreement.objects.get(pk=grant.agreement_id).values["applicant_name"]
     assert fields_left(signed) == {"typed_name"}
     erased = Entry.objects.get(kind=kinds.PERSONAL_VALUES_ERASED)
-    assert erased.details["kept"] == [access_request.audit_trail]
+    assert erased.details["kept"] == {access_request.audit_trail: kept.why}
+
+
+def test_the_log_holds_before_and_after_a_person_is_forgotten(capsys):
+    """Every hash, every proof handed out, and what was exported before are as they were."""
+    grant = granted()
+    grant.revoked_at = timezone.now()
+    grant.save()
+    ada, draft = grant.applicant, AccessRequestFactory()
+    recorded(kinds.AGREEMENT_SIGNED, by=ada, on=grant.access_request, typed_name="Ada Larus")
+    recorded(kinds.GRANT_REVOKED, by=log.SYSTEM, on=grant, reason="Ada left")
+    sent = recorded(
+        kinds.EMAIL_VERIFIED, by=draft.applicant, on=draft.applicant, email="b@x.example"
+    )
+    before = checkpoints.seal()
+    whole, receipt = list(Entry.objects.order_by("pk").values()), checkpoints.receipt(sent.pk)
+    exported = list(exporting.lines(Entry.objects.all(), "jsonl"))
+
+    for person in (ada, draft.applicant):
+        assert forget(user_id=person.pk, by=log.OPERATOR, reason=WHY).values
+    checkpoints.seal()
+
+    assert list(Entry.objects.order_by("pk").values())[: len(whole)] == whole
+    call_command("audit_verify", "--key", before.vkey)
+    assert "holds" in capsys.readouterr().out
+    key = outsider.parse_key(before.vkey)
+    assert checkpoints.receipt(sent.pk).leaf == receipt.leaf
+    assert outsider.check_export(exported, key).proved == len(whole)
+    after = list(exporting.lines(Entry.objects.all(), "jsonl"))
+    held = outsider.check_export(after, key)
+    assert (held.proved, held.unproved) == (Entry.objects.count(), 0)
+    assert "b@x.example" in "".join(exported)
+    assert "b@x.example" not in "".join(after)
+
+
+def test_the_log_holds_after_a_night_of_erasing_what_is_too_old(settings, capsys):
+    settings.RETAIN_NETWORK_DAYS = settings.RETAIN_CONTACT_DAYS = 0
+    ada = UserFactory()
+    recorded(kinds.EMAIL_VERIFIED, by=ada, on=ada, email=ada.email)
+    checkpoints.seal()
+    done = forgetting.apply_retention()
+    assert (done["network"], done["contact"]) == (2, 1)
+    checkpoints.seal()
+    call_command("audit_verify", "--json")
+    assert json.loads(capsys.readouterr().out)["entries"] == Entry.objects.count() == 3
 
 
 def test_when_the_term_is_over_the_answers_go_too(settings):
