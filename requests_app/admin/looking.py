@@ -23,6 +23,8 @@ NOT_ENTERED: Final = frozenset(
         "requests_app_entry_export",
     }
 )
+# A form that comes back with what is wrong shows what it showed before.
+_PAGES: Final = frozenset({200, 400, 409})
 # The parts whose page is about the access request that its address names.
 _OF_A_REQUEST: Final = "requests_app_accessrequest_"
 
@@ -47,7 +49,7 @@ def entered(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponse
         response = view(request, *args, **kwargs)
         match = request.resolver_match
         name = (match and match.url_name) or ""
-        shown = request.method == "GET" and response.status_code == 200
+        shown = request.method in {"GET", "POST"} and response.status_code in _PAGES
         if shown and name not in NOT_ENTERED and isinstance(request.user, User):
             _enter(request, name, str(kwargs.get("object_id", "")))
         return response

@@ -171,6 +171,17 @@ def test_whoever_opens_a_request_leaves_an_entry_in_its_story(enter, role):
     assert entry.details == {"page": "accessrequest_page"}
 
 
+def test_a_form_that_comes_back_with_its_page_is_a_look(enter):
+    access_request = submitted()
+    user = approver(access_request.dataset)
+    url = reverse("admin:requests_app_accessrequest_approve", args=[access_request.pk])
+    response = enter(user).post(url, {"reason": ""})
+    assert response.status_code == 400
+    assert access_request.legal_name in response.text
+    entry = Entry.objects.get(kind=kinds.STAFF_LOOKED)
+    assert (entry.actor, entry.trail) == (user.audit_ref, access_request.audit_trail)
+
+
 def test_what_staff_searched_for_is_entered_as_a_personal_value(enter):
     enter(auditor()).get(at(QUEUE), {"q": "ada.larus@pier.example"})
     entry = Entry.objects.get(kind=kinds.STAFF_LOOKED)
