@@ -97,6 +97,8 @@ try:
             f"CMED_LOG_WITNESSES has {wrong[0]!r}: write KEY URL for each, with the key as "
             "name+hash+base64 and an https address, apart by commas."
         )
+    if wrong := [each for each in LOG_MAILBOX if "@" not in each]:
+        stop(f"CMED_LOG_MAILBOX has {wrong[0]!r}: write e-mail addresses, apart by commas.")
     METRICS_TOKEN = env.str("METRICS_TOKEN", "")
     if METRICS_TOKEN and len(METRICS_TOKEN) < 32:
         stop("CMED_METRICS_TOKEN must have 32 characters or more: openssl rand -hex 32 makes one.")

@@ -82,6 +82,7 @@ def test_a_secret_may_come_from_a_file(tmp_path):
         ({"CMED_LOG_ORIGIN": "the log"}, "CMED_LOG_ORIGIN"),
         ({"CMED_LOG_ORIGIN": "data+log"}, "CMED_LOG_ORIGIN"),
         ({"CMED_LOG_WITNESSES": "https://witness.example"}, "CMED_LOG_WITNESSES"),
+        ({"CMED_LOG_MAILBOX": "ethics board"}, "CMED_LOG_MAILBOX"),
         ({"CMED_METRICS_TOKEN": "guessable"}, "CMED_METRICS_TOKEN"),
         ({"CMED_SECRET_KEY_FILE": "/nowhere/key"}, "SECRET_KEY_FILE"),
     ],

@@ -18,6 +18,7 @@ from requests_app import conf
 from requests_app.audit import outsider, posting, tree
 from requests_app.audit.models import CheckpointPost, SignedCheckpoint, WitnessSignature
 from requests_app.audit.outsider import Wrong
+from requests_app.errors import PortalError
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def ask_witness(*, post_id: int | str) -> bool:
     key = outsider.parse_key(conf.log_witnesses()[post.receiver], outsider.COSIGNATURE)
     try:
         lines = _cosignatures(post, checkpoint, key)
-    except (Wrong, OSError, HTTPException, ValueError) as error:
+    except (Wrong, PortalError, OSError, HTTPException, ValueError) as error:
         logger.warning("witness %s did not cosign size %s: %s", key.name, checkpoint.size, error)
         posting.failed(post, f"{type(error).__name__}: {error}")
         return False
@@ -78,7 +79,10 @@ class _Answer:
 def _cosignatures(post: CheckpointPost, checkpoint: SignedCheckpoint, key: outsider.Key) -> str:
     answer = _ask(post.receiver, checkpoint, post.size)
     if answer.status == 409 and answer.media_type == SIZE:
-        has = int(answer.body.removesuffix("\n"))
+        told = answer.body.removesuffix("\n")
+        if not (told.isascii() and told.isdigit() and len(told) <= 18):
+            raise Wrong(f"The witness told no size: {told[:50]!r}")
+        has = int(told)
         if has > checkpoint.size:
             raise Wrong(f"The witness knows a log of this name with {has:,} entries: ask it how.")
         answer = _ask(post.receiver, checkpoint, has)
