@@ -54,7 +54,7 @@ def try_to_render(*, agreement_id: UUID | str) -> AgreementDocument | None:
 def _pause(agreement_id: UUID | str, error: Exception) -> FailedRendering:
     FailedRendering.objects.get_or_create(agreement_id=agreement_id)
     rows = FailedRendering.objects.select_for_update(of=("self",)).select_related("agreement")
-    failed = rows.get(agreement=agreement_id)
+    failed = rows.get(agreement__pk=agreement_id)
     failed.not_before = timezone.now() + FIRST_PAUSE * 2 ** min(failed.attempts, LONGEST_PAUSE)
     failed.attempts += 1
     failed.last_error = f"{type(error).__name__}: {error}"[:500]
