@@ -4,10 +4,11 @@
     python verify_log.py --key VKEY --receipt receipt.json ...
     python verify_log.py --key VKEY --export log.jsonl ...
     python verify_log.py --key VKEY --kept old.txt --latest new.txt --proof proof.json
-    python verify_log.py --key VKEY --kept old.txt --url https://portal.example
+    python verify_log.py --key VKEY --kept old.txt --url https://portal.example --witness VKEY
 
 Needs Python 3.11 or newer and the package `cryptography`; this one file is all there is of it. VKEY
-is the line that the portal shows at /log/key: keep it, with a checkpoint, from the first day on.
+is the line that the portal shows at /log/key: keep it, with a checkpoint, from the first day on;
+a checkpoint also stands in e-mails about decisions and on agreements. A witness's is its own.
 Exit codes: 0 all holds, 1 something does not, 2 it could not be checked. Hashes and proofs: RFC
 9162 section 2.1; checkpoints: C2SP tlog-checkpoint and signed-note.
 """
