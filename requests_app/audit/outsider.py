@@ -326,7 +326,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--latest", type=Path, help="today's checkpoint")
     parser.add_argument("--proof", type=Path, help="the consistency proof between the two")
     parser.add_argument("--url", help="fetch today's checkpoint and the proof from this portal")
-    parser.add_argument("--witness", help="a witness's public key: it must have cosigned --latest")
+    parser.add_argument("--witness", help="a witness's public key: it must have cosigned")
     asked = parser.parse_args(arguments)
     if not (asked.receipt or asked.export or (asked.kept and (asked.latest or asked.url))):
         parser.error("name a --receipt, an --export, or a --kept checkpoint and --latest or --url")
@@ -360,23 +360,35 @@ def _check_file(path: Path, key: Key) -> None:
 
 def _compare(asked: argparse.Namespace, key: Key) -> None:
     kept = open_note(asked.kept.read_text(), key)
-    where = f"{asked.url}/log/checkpoint{'/witnessed' * bool(asked.witness)}"
-    note = asked.latest.read_text() if asked.latest else _fetch(where)
+    seen = _fetch(f"{asked.url}/log/checkpoint/witnessed") if asked.witness and asked.url else ""
+    note = asked.latest.read_text() if asked.latest else _fetch(f"{asked.url}/log/checkpoint")
     latest = open_note(note, key)
-    if asked.witness:
-        witness = parse_key(asked.witness, COSIGNATURE)
-        when = datetime.fromtimestamp(cosigned_at(note, witness), UTC)
-        sys.stdout.write(f"{witness.name} cosigned it on {when:%Y-%m-%d at %H:%M:%S} UTC.\n")
-    proof: list[bytes] = []
-    if latest.size > kept.size:
-        query = f"/log/proof/consistency?first={kept.size}&second={latest.size}"
-        told = asked.proof.read_text() if asked.proof else _fetch(f"{asked.url}{query}")
-        try:
-            proof = [base64.b64decode(each, validate=True) for each in json.loads(told)["proof"]]
-        except (KeyError, TypeError) as error:
-            raise ValueError("this is not a proof, JSON with the name proof.") from error
-    check_growth(kept, latest, proof)
+    told = asked.proof.read_text() if asked.proof else None
+    check_growth(kept, latest, _growth(asked.url, kept, latest, told))
     sys.stdout.write(f"The log of size {latest.size:,} holds all {kept.size:,} entries you knew.\n")
+    if asked.witness:
+        _check_witness(asked, key, latest, seen or note)
+
+
+def _check_witness(asked: argparse.Namespace, key: Key, latest: Checkpoint, note: str) -> None:
+    """The newest checkpoint that has a cosignature may be older than the latest one."""
+    witness, seen = parse_key(asked.witness, COSIGNATURE), open_note(note, key)
+    when = datetime.fromtimestamp(cosigned_at(note, witness), UTC)
+    check_growth(seen, latest, _growth(asked.url, seen, latest, None))
+    said = f"{witness.name} cosigned its first {seen.size:,} entries on"
+    sys.stdout.write(f"{said} {when:%Y-%m-%d at %H:%M:%S} UTC.\n")
+
+
+def _growth(url: str, first: Checkpoint, second: Checkpoint, told: str | None) -> list[bytes]:
+    """The consistency proof between two checkpoints, as a file told it or the portal does."""
+    if second.size <= first.size:
+        return []
+    query = f"/log/proof/consistency?first={first.size}&second={second.size}"
+    told = told or _fetch(f"{url}{query}")
+    try:
+        return [base64.b64decode(each, validate=True) for each in json.loads(told)["proof"]]
+    except (KeyError, TypeError) as error:
+        raise ValueError("this is not a proof, JSON with the name proof.") from error
 
 
 def _fetch(url: str) -> str:

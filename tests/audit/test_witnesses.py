@@ -219,7 +219,29 @@ def test_the_script_asks_for_the_witness_by_its_own_key(witness, tmp_path):
     latest.write_text(Client().get("/log/checkpoint").text)
     ran = run()
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert "witness.example/w1 cosigned it on 20" in ran.stdout
+    assert "witness.example/w1 cosigned its first 3 entries on 20" in ran.stdout
+
+
+@pytest.mark.parametrize("kept_size", [3, 5, 6])
+def test_the_script_finds_by_itself_what_the_witness_cosigned_last(
+    witness, tmp_path, monkeypatch, capsys, kept_size
+):
+    """The kept checkpoint may be older or newer than that; today's is newer than both."""
+    notes = {3: checkpoints.latest_note(), 5: grow(2)}
+    assert ask()
+    notes[6] = grow()
+    grow()
+    kept = tmp_path / "kept.txt"
+    kept.write_text(notes[kept_size])
+    portal = "https://portal.example"
+    monkeypatch.setattr(outsider, "_fetch", lambda url: Client().get(url.removeprefix(portal)).text)
+    asked = ["--key", str(witness.log), "--kept", str(kept), "--url", portal]
+    assert outsider.main([*asked, "--witness", str(witness.key)]) == 0
+    told = capsys.readouterr().out
+    assert f"The log of size 7 holds all {kept_size} entries you knew." in told
+    assert "cosigned its first 5 entries" in told
+    stranger = Witness(witness.log, "stranger.example").key
+    assert outsider.main([*asked, "--witness", str(stranger)]) == 1
 
 
 def test_what_an_operator_may_write_for_a_witness():
