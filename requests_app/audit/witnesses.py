@@ -66,7 +66,9 @@ def published(checkpoint: SignedCheckpoint) -> str:
 
 def latest_witnessed() -> SignedCheckpoint | None:
     """Returns the newest checkpoint that a witness has cosigned."""
-    return SignedCheckpoint.objects.exclude(witness_signatures=None).first()
+    found = WitnessSignature.objects.select_related("checkpoint").order_by("-checkpoint_id")
+    newest = found.first()
+    return newest.checkpoint if newest else None
 
 
 @dataclass(frozen=True, slots=True)
