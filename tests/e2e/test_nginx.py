@@ -4,6 +4,8 @@ import hashlib
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -32,6 +34,7 @@ class Gate:
     world: dict[str, Any]
     environment: dict[str, str]
     var: Path
+    master: int
 
     @property
     def link(self) -> str:
@@ -40,6 +43,12 @@ class Gate:
     @property
     def database(self) -> Path:
         return self.var / "portal.sqlite3"
+
+    @property
+    def web(self) -> int:
+        """The process that answers."""
+        children = Path(f"/proc/{self.master}/task/{self.master}/children").read_text()
+        return int(children.split()[0])
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         return httpx.get(f"{self.base}{path}", headers=headers, trust_env=False)
@@ -86,7 +95,7 @@ def gate(tmp_path_factory) -> Iterator[Gate]:
     )
     try:
         until("nginx and gunicorn answering", lambda: _answers(base), seconds=90)
-        yield Gate(base, world, environment, var)
+        yield Gate(base, world, environment, var, web.pid)
     finally:
         for process in (nginx, web):
             process.terminate()
@@ -183,6 +192,23 @@ def test_a_revoked_holder_is_cut_off_and_everybody_else_is_served(gate):
     work(gate.environment, FOLLOW)
     assert entered(gate.database)[-1]["outcome"] == "cut"
     assert gate.get(f"/d/{gate.world['token']}/files/clips/001.mp4").status_code == 200
+
+
+def test_a_client_that_hangs_up_while_it_is_judged_leaves_nothing_open(gate):
+    work(gate.environment, FOLLOW)
+    before = _lines(gate)
+    host, port = gate.base.removeprefix("http://").split(":")
+    os.kill(gate.web, signal.SIGSTOP)
+    try:
+        with socket.create_connection((host, int(port))) as line:
+            path = f"/d/{gate.world['token']}/files/clips/002.mp4"
+            line.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    finally:
+        os.kill(gate.web, signal.SIGCONT)
+    until("its line", lambda: _lines(gate) > before, seconds=15)
+    work(gate.environment, FOLLOW)
+    last = entered(gate.database)[-1]
+    assert (last["path"], last["bytes"], last["outcome"]) == ("clips/002.mp4", 0, "broken")
 
 
 def _lines(gate: Gate) -> int:
