@@ -35,7 +35,7 @@ from requests_app.distribution.policy import Limits, is_inside, limits_of
 from requests_app.distribution.prepared import Prepared
 from requests_app.distribution.reconsents import is_suspended, suspended, suspended_column
 from requests_app.distribution.tokens import Sort, digest, read_token
-from requests_app.distribution.transfers import DailyUse, day_of, unsettled
+from requests_app.distribution.transfers import UNCOUNTED, DailyUse, day_of, unsettled
 from requests_app.distribution.verdicts import HIDDEN, SENTENCES, Verdict
 from requests_app.requests.states import State
 
@@ -44,11 +44,20 @@ Credential = DownloadLink | AccessToken
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How much of a grant's limits is taken: transfers that run, and bytes of this day of UTC."""
+    """How much of a grant's limits is taken: transfers that run, and bytes of this day of UTC.
+
+    `bytes_promised` is what runs at most, and what has ended without anybody telling yet.
+    """
 
     limits: Limits
     running: int
-    bytes_today: int
+    bytes_used: int
+    bytes_promised: int = 0
+
+    @property
+    def bytes_today(self) -> int:
+        """What counts of this day."""
+        return self.bytes_used + self.bytes_promised
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +119,10 @@ def may_start(access: Access, size: int) -> Verdict:
         return Verdict.TOO_MANY
     most = use.limits.bytes_per_day
     # What is larger than a whole day's allowance could otherwise never be fetched.
-    if most and use.bytes_today and use.bytes_today + size > most:
+    if most and use.bytes_used and use.bytes_used + size > most:
         return Verdict.DAY_USED_UP
+    if most and use.bytes_today and use.bytes_today + size > most:
+        return Verdict.DAY_SPOKEN_FOR
     return Verdict.ALLOWED
 
 
@@ -129,7 +140,7 @@ def use_of(grant: Grant, now: datetime) -> Use:
 
 def pause_after(verdict: Verdict, now: datetime) -> timedelta:
     """How long to wait after a refusal that passes by itself (`PAUSES`)."""
-    if verdict is Verdict.TOO_MANY:
+    if verdict is not Verdict.DAY_USED_UP:
         return timedelta(seconds=5)
     tomorrow = day_of(now) + timedelta(days=1)
     return datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=UTC) - now
@@ -260,10 +271,11 @@ def _unread() -> Iterator[str]:
 def use_columns(day: Any, grant: str = "grant") -> dict[str, Coalesce]:
     """What a grant has used of its limits that day, to annotate rows where `grant` is its key."""
     mine = unsettled().filter(grant=OuterRef(grant)).order_by().values("grant")
+    counted = mine.exclude(kind__in=UNCOUNTED)
     today = DailyUse.objects.filter(grant=OuterRef(grant), day=day)
     return {
         "running": _number(mine.annotate(found=Count("pk"))),
-        "bytes_promised": _number(mine.annotate(found=Sum("promised"))),
+        "bytes_promised": _number(counted.annotate(found=Sum("promised"))),
         "bytes_used": _number(today.values(found=F("bytes"))),
     }
 
@@ -271,7 +283,7 @@ def use_columns(day: Any, grant: str = "grant") -> dict[str, Coalesce]:
 def _use(row: Any, grant: Grant) -> Use:
     """From a row with `use_columns`."""
     limits = limits_of(getattr(grant.dataset, "download_policy", None))
-    return Use(limits, row.running, row.bytes_used + row.bytes_promised)
+    return Use(limits, row.running, row.bytes_used, row.bytes_promised)
 
 
 def _number(found: QuerySet[Any, Any]) -> Coalesce:

@@ -20,12 +20,17 @@ class Verdict(StrEnum):
     OUTSIDE_NETWORK = "outside_network"
     TOO_MANY = "too_many"
     DAY_USED_UP = "day_used_up"
+    DAY_SPOKEN_FOR = "day_spoken_for"
+    BUSY = "busy"
 
 
 HIDDEN: Final = frozenset({Verdict.UNKNOWN, Verdict.HOLDER_INACTIVE})
 """Refusals that must look as if there were no such link."""
 
-PAUSES: Final = frozenset({Verdict.TOO_MANY, Verdict.DAY_USED_UP})
+OPEN_ENDS: Final = frozenset({Verdict.TOO_MANY, Verdict.DAY_SPOKEN_FOR})
+"""Refusals because of transfers whose end is not known."""
+
+PAUSES: Final = OPEN_ENDS | {Verdict.DAY_USED_UP, Verdict.BUSY}
 """Refusals that pass by themselves."""
 
 _NO_LINK = (
@@ -67,6 +72,14 @@ SENTENCES: Final[dict[Verdict, str]] = {
     Verdict.TOO_MANY: (
         "As many downloads as your grant allows at once are running. Wait for one to end, or fetch"
         " with fewer connections."
+    ),
+    Verdict.DAY_SPOKEN_FOR: (
+        "The downloads that are running may use up all that your grant may fetch today. Wait for"
+        " one to end."
+    ),
+    Verdict.BUSY: (
+        "The portal sends as many downloads as it can at the moment. Please go on in a few seconds:"
+        " every command continues where it stopped."
     ),
     Verdict.DAY_USED_UP: (
         "Your grant has fetched as many bytes as it may in a day. Go on after midnight UTC: every"

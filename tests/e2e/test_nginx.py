@@ -146,6 +146,30 @@ def test_a_link_that_is_not_one_gets_nothing(gate):
     assert gate.get(f"/d/{wrong}/files/clips/000.mp4").status_code == 404
 
 
+def test_our_client_fetches_all_of_it_and_goes_on_where_it_was(gate, tmp_path):
+    script = tmp_path / "client.py"
+    script.write_bytes(gate.get("/client.py").content)
+    fetch = [sys.executable, str(script), gate.link, "--into", str(tmp_path / "data")]
+    first = subprocess.run(fetch, capture_output=True, text=True, check=False)
+    assert first.returncode == 0, first.stderr
+    assert len(list((tmp_path / "data").rglob("*.mp4"))) == len(gate.world["digests"])
+
+
+def test_nginx_judges_if_range_by_the_portals_tag(gate):
+    url, digest = next(iter(gate.world["digests"].items()))
+    path = f"/d/{gate.world['token']}/files/{url}"
+    head = httpx.head(f"{gate.base}{path}", trust_env=False)
+    assert head.headers["ETag"] == f'"{digest}"' == gate.get(path).headers["ETag"]
+    for tag, status in ((f'"{digest}"', 206), ('"another"', 200)):
+        answer = gate.get(path, **{"Range": "bytes=0-9", "If-Range": tag})
+        assert (answer.status_code, answer.headers["Server"]) == (status, "nginx")
+
+
+def test_of_several_ranges_the_whole_is_sent(gate):
+    answer = gate.get(f"/d/{gate.world['token']}/files/clips/000.mp4", Range="bytes=0-1,5-6")
+    assert (answer.status_code, len(answer.content)) == (200, 150_000)
+
+
 FOLLOW = "tasks.follow_nginx()"
 
 
