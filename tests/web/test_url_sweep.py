@@ -407,11 +407,10 @@ def contents() -> dict[str, list[dict[str, Any]]]:
     }
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_an_auditor_alters_nothing_at_any_address_of_the_admin(method, world):
+def test_an_auditor_alters_nothing_at_any_address_of_the_admin(world):
     """Each form gets what it would take from somebody who may, and each list an action."""
     client, auditor = client_of("auditor", world), world["people"]["auditor"]
-    before, wrong = contents(), {}
+    before, broken = contents(), []
     form = {
         "reason": "Because.",
         "private_note": "x",
@@ -425,17 +424,16 @@ def test_an_auditor_alters_nothing_at_any_address_of_the_admin(method, world):
         "domain": "eve.example",
         "standing": "x",
     }
+    content = encode_multipart(BOUNDARY, form)
     for address in of_admin():
-        if address.name == "admin:logout":
-            continue
-        content = encode_multipart(BOUNDARY, form)
-        response = client.generic(method, address.path(world), content, MULTIPART_CONTENT)
-        told = Entry.objects.filter(actor=auditor.audit_ref).exclude(kind=kinds.STAFF_LOOKED)
-        if address.name.endswith(("_agreement", "_ethics", "_export")):
-            told = told.exclude(kind__in=(kinds.DOCUMENT_OPENED, kinds.LOG_EXPORTED))
-        if contents() != before or told.exists() or response.status_code >= 500:
-            wrong[address.name] = response.status_code
-    assert not wrong
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            if address.name != "admin:logout":
+                response = client.generic(method, address.path(world), content, MULTIPART_CONTENT)
+                broken += [address.name] * (response.status_code >= 500)
+    assert not broken
+    assert contents() == before
+    done = Entry.objects.filter(actor=auditor.audit_ref).values_list("kind", flat=True)
+    assert set(done) <= {kinds.STAFF_LOOKED, kinds.DOCUMENT_OPENED, kinds.LOG_EXPORTED}
 
 
 def _same(body: bytes) -> bytes:
