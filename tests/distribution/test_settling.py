@@ -16,7 +16,6 @@ from requests_app.distribution.transfers import (
     How,
     Outcome,
     Transfer,
-    fetched,
     left_behind,
 )
 from tests.factories.distribution import make_access_token, make_link
@@ -118,30 +117,3 @@ class TestLeftBehind:
         make_transfer(how=How.NGINX, seen_at=silent, started_at=silent)
         lost = make_transfer(how=How.NGINX, started_at=timezone.now() - LONGEST * 2)
         assert list(left_behind()) == [lost]
-
-
-class TestFetched:
-    def test_parts_that_meet_make_a_whole(self):
-        link, _ = make_link()
-        for begin, sent, outcome in ((0, 60, Outcome.BROKEN), (50, 50, Outcome.COMPLETE)):
-            part = make_transfer(link, range=f"bytes {begin}-99/100", promised=100 - begin)
-            settle([Ending(part.pk, sent, outcome)])
-        (found,) = fetched(link.grant)
-        assert (found.length, found.covered, found.is_complete) == (100, 100, True)
-
-    def test_a_hole_is_not_filled_by_fetching_the_beginning_twice(self):
-        link, _ = make_link()
-        for _ in range(2):
-            settle([Ending(make_transfer(link).pk, 60, Outcome.BROKEN)])
-        (found,) = fetched(link.grant)
-        assert (found.covered, found.is_complete) == (60, False)
-
-    def test_what_was_left_to_the_store_is_told_apart(self):
-        link, _ = make_link()
-        settle([Ending(make_transfer(link, how=How.STORE).pk, None, Outcome.HANDED_OUT)])
-        (found,) = fetched(link.grant)
-        assert (found.covered, found.untold) == (0, 1)
-
-    def test_nothing_of_others(self):
-        settle([whole(make_transfer())])
-        assert fetched(make_link()[0].grant) == []
