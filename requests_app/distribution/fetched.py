@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from itertools import groupby
 from typing import Final, NamedTuple
 
@@ -62,6 +63,7 @@ class _Piece(NamedTuple):
     digest: str
     pk: uuid.UUID
     range: str
+    status: int
     promised: int
     bytes_sent: int | None
     started_at: datetime
@@ -195,6 +197,9 @@ def _proofs(spans: Sequence[_Span], length: int) -> Iterator[uuid.UUID]:
 
 
 def _span(piece: _Piece) -> _Span:
+    expected = HTTPStatus.PARTIAL_CONTENT if _RANGE.fullmatch(piece.range) else HTTPStatus.OK
+    if piece.status != expected:  # of several ranges, or of another answer: nobody knows which
+        return _Span(0, 0, piece.started_at, piece.pk)
     start, _ = start_and_length(piece.range, piece.promised)
     return _Span(start, start + (piece.bytes_sent or 0), piece.started_at, piece.pk)
 

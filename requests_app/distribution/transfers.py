@@ -12,10 +12,15 @@ from django.db import models
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from requests_app.audit import kinds
 from requests_app.distribution.models import AccessToken, DownloadLink, Grant
 
 SILENT: Final = timedelta(seconds=60)
 """A transfer of a web process is lost when the process has not vouched for it for so long."""
+
+UNCOUNTED: Final = frozenset({kinds.MANIFEST_DOWNLOADED})
+"""Lists: they are no data, and a day's allowance must not end because somebody looked at one."""
+
 LONGEST: Final = timedelta(hours=48)
 """A transfer whose end nginx has not logged after this long will have none."""
 

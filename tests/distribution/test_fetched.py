@@ -41,7 +41,9 @@ def link():
 
 def fetch(link, start=0, sent=100, length=100, outcome=Outcome.COMPLETE, **changes):
     content_range = f"bytes {start}-{length - 1}/{length}" if start else ""
-    row = make_transfer(link, range=content_range, promised=length - start, **changes)
+    status = 206 if start else 200
+    facts = {"range": content_range, "promised": length - start, "status": status}
+    row = make_transfer(link, **(facts | changes))
     settle([Ending(row.pk, sent, outcome)])
     return row
 
@@ -86,6 +88,12 @@ class TestFetched:
         (found,) = fetched(link.grant)
         assert (found.covered, found.untold) == (0, 1)
 
+    def test_bytes_of_which_nobody_knows_the_place_cover_nothing(self, link):
+        for facts in ({"status": 206}, {"status": 404}, {"status": 200, "range": "bytes 0-9/100"}):
+            fetch(link, **facts)
+        (found,) = fetched(link.grant)
+        assert (found.covered, found.is_complete, found.proofs) == (0, False, ())
+
     def test_nothing_of_others(self, link):
         theirs = fetch(make_link()[0])
         assert fetched(link.grant) == []
@@ -112,7 +120,7 @@ class TestFetched:
             pk, sent = uuid.uuid4(), min(most, LENGTH - start)
             brought[pk] = set(range(start, start + sent))
             told = f"bytes {start}-{LENGTH - 1}/{LENGTH}"
-            rows.append(_Piece("1.0", "k", "n", "d", pk, told, LENGTH - start, sent, now))
+            rows.append(_Piece("1.0", "k", "n", "d", pk, told, 206, LENGTH - start, sent, now))
         found = _summed(rows)
         assert found.covered == len(set().union(*brought.values()))
         proved = set().union(*(brought[pk] for pk in found.proofs))

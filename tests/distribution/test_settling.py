@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from requests_app.audit import kinds, log
 from requests_app.audit.models import Entry, PersonalValue
+from requests_app.distribution.access import use_of
 from requests_app.distribution.settling import Ending, settle, settle_left_behind
 from requests_app.distribution.transfers import (
     LONGEST,
@@ -98,6 +99,14 @@ def test_what_nobody_counted_uses_up_the_day_as_promised():
     settle([Ending(make_transfer(link).pk, None, Outcome.HANDED_OUT)])
     settle([Ending(make_transfer(link).pk, 1, Outcome.BROKEN)])
     assert DailyUse.objects.get(grant=link.grant).bytes == 101
+
+
+def test_a_list_uses_up_nothing_of_a_day():
+    link, _ = make_link()
+    settle([whole(make_transfer(link, kind=kinds.MANIFEST_DOWNLOADED))])
+    make_transfer(link, kind=kinds.MANIFEST_DOWNLOADED)
+    use = use_of(link.grant, timezone.now())
+    assert (use.bytes_today, use.running) == (0, 1)
 
 
 class TestLeftBehind:
