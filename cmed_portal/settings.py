@@ -338,10 +338,16 @@ LANGUAGE_CODE = "en-gb"
 FORMAT_MODULE_PATH = ["cmed_portal.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
+DEFAULT_EXCEPTION_REPORTER = "requests_app.web.redaction.RedactingReporter"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "requests_app.web.redaction.RedactingFormatter",
+            "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     # One line for every page laid out, otherwise.

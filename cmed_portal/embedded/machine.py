@@ -116,6 +116,7 @@ NEEDS = {
         Need("pdftotext", program("pdftotext"), "poppler-utils", "poppler-utils", "poppler"),
         *(Need(tool, program(tool), *[tool] * 3) for tool in ("wget", "curl", "unzip")),
         Need("aria2c", program("aria2c"), *["aria2"] * 3),
+        Need("rclone", program("rclone"), *["rclone"] * 3),
         Need("nginx", program("nginx"), "nginx-light", "nginx", "nginx"),
     ],
     "browser": [

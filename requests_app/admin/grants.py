@@ -8,12 +8,13 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from requests_app.admin.agreements import page_link
 from requests_app.admin.base import PortalAdmin, RowForm
+from requests_app.admin.fetched import fetched_context
 from requests_app.admin.filters import GrantStateFilter
 from requests_app.admin.roles import person
 from requests_app.admin.site import site
@@ -72,6 +73,20 @@ class GrantAdmin(PortalAdmin):
     )
     readonly_fields = tuple(name for name in fields if name != "networks")
     form = NetworksForm
+    change_form_template = "admin/grant.html"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        grant = self.get_object(request, object_id)
+        context = dict(extra_context or {})
+        if grant is not None:
+            context |= fetched_context(grant, request.GET.get("page"))
+        return super().change_view(request, object_id, form_url, context)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return obj is not None and may_decide(person(request), obj.access_request)

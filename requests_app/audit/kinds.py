@@ -34,6 +34,7 @@ DATASET_LOADED = "operator:dataset:loaded"
 AGREEMENT_TEXT_LOADED = "operator:agreement_text:loaded"
 RECONSENT_STARTED = "approver:reconsent:started"
 RELEASE_PUBLISHED = "operator:release:published"
+RELEASE_VERIFIED = "operator:release:verified"
 DEMO_SEEDED = "operator:demo:seeded"
 REQUEST_STARTED = "applicant:request:started"
 REQUEST_SAVED = "applicant:request:saved"
@@ -100,6 +101,7 @@ KINDS: dict[str, Fields] = {
     AGREEMENT_TEXT_LOADED: _fields("number sha256"),
     RECONSENT_STARTED: _fields("text text_sha256 deadline grants", "reason"),
     RELEASE_PUBLISHED: _fields("version files bytes manifest_sha256 synthetic"),
+    RELEASE_VERIFIED: _fields("version files bytes manifest_sha256 differences"),
     DEMO_SEEDED: _fields("accounts files"),
     REQUEST_STARTED: _fields("dataset"),
     REQUEST_SAVED: _fields("revision ethics_document_sha256 changed"),

@@ -333,8 +333,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         key = parse_key(Path(asked.key).read_text() if Path(asked.key).is_file() else asked.key)
         for path in asked.receipt:
-            held = check_receipt(json.loads(path.read_text()), key)
-            sys.stdout.write(f"{path}: holds, in the log of size {held.size:,}.\n")
+            for receipt in _receipts(json.loads(path.read_text())):
+                held = check_receipt(receipt, key)
+                sys.stdout.write(f"{path}: holds, in the log of size {held.size:,}.\n")
         for path in asked.export:
             _check_file(path, key)
         if asked.kept:
@@ -356,6 +357,14 @@ def _check_file(path: Path, key: Key) -> None:
     if held.unproved:
         told = "have no proof: they came after its checkpoint, or are not in the log at all"
         sys.stdout.write(f"{path}: {held.unproved:,} entries {told}.\n")
+
+
+def _receipts(told: object) -> list[dict]:  # type: ignore[type-arg]  # JSON
+    """The receipts of a file: one, or those of the pieces that a download came in."""
+    pieces = told.get("receipts") if isinstance(told, dict) else None
+    if pieces is not None and not (isinstance(pieces, list) and pieces):
+        raise Wrong("This is not a receipt.")
+    return pieces or [told]
 
 
 def _compare(asked: argparse.Namespace, key: Key) -> None:

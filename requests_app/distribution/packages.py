@@ -1,7 +1,7 @@
 """A published release, or some of it, as a client fetches it: its manifest and its archives."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -74,15 +74,32 @@ def package_of(release: Release, choice: Choice = WHOLE, form: str = ZipArchive.
     one without clips, and StorageError when the records of the files are not those the release was
     published with.
     """
-    published = _Published(
-        release.pk,
-        f"{release.dataset.slug}-{release.version}",
-        release.version,
-        release.storage_prefix,
-        release.manifest_sha256,
-        release.published_at.timestamp(),
-    )
-    return _package(published, choice, form)
+    return _package(_published(release), choice, form)
+
+
+def contents_of(release: Release) -> Sequence[Content]:
+    """Every file of a published release, without laying out an archive. Raises as `package_of`."""
+    return _contents(_published(release))
+
+
+def members_of(release: Release, name: str) -> Sequence[Content]:
+    """The files in the archive of that name (`Package.stem` and its suffix).
+
+    None of them where the name does not tell the choice: a long one is named by a digest. Raises
+    StorageError as `package_of`.
+    """
+    published, stem = _published(release), name.rpartition(".")[0]
+    contents = _contents(published)
+    if stem == published.name:
+        return contents
+    found = [
+        choice
+        for choice in _readings(stem.removeprefix(f"{published.name}_"), contents)
+        if _stem(published.name, choice) == stem
+    ]
+    if len(found) != 1:
+        return ()
+    return [each for each in contents if found[0].covers(each.label, each.split)]
 
 
 def stored_key(file: File) -> str:
@@ -109,6 +126,17 @@ class _Published(NamedTuple):
     prefix: str
     manifest_sha256: str
     moment: float
+
+
+def _published(release: Release) -> _Published:
+    return _Published(
+        release.pk,
+        f"{release.dataset.slug}-{release.version}",
+        release.version,
+        release.storage_prefix,
+        release.manifest_sha256,
+        release.published_at.timestamp(),
+    )
 
 
 @lru_cache(maxsize=16)
@@ -149,3 +177,15 @@ def _stem(name: str, choice: Choice) -> str:
     if len(stem) <= _LONGEST_STEM and _PLAIN.fullmatch(stem):
         return stem
     return f"{name}_{sha256(choice.query.encode()).hexdigest()[:12]}"
+
+
+def _readings(text: str, contents: Sequence[Content]) -> Iterator[Choice]:
+    """The choices of this release that `_stem` may have written so."""
+    labels = {each.label for each in contents if each.label}
+    splits = {each.split for each in contents if each.split}
+    parts = text.split("_")
+    for at in range(len(parts) + 1):
+        head, tail = "_".join(parts[:at]), parts[at:]
+        classes = head.split("+") if head else []
+        if labels.issuperset(classes) and splits.issuperset(tail):
+            yield Choice(tuple(classes), tuple(tail))

@@ -22,6 +22,7 @@ from requests_app.datasets.folder import FoundFile, read_folder
 from requests_app.datasets.manifest import MANIFEST, manifest
 from requests_app.datasets.models import Dataset, File, Release
 from requests_app.distribution.packages import storage
+from requests_app.distribution.publishers import only_publisher
 from requests_app.distribution.storage import staging
 from requests_app.distribution.storage.base import Draft
 from requests_app.errors import Conflict, Invalid
@@ -58,19 +59,23 @@ def publish_release(
     ``progress`` is called with the number of files stored and the number to store.
 
     Raises ``Invalid`` when folder and ``labels.csv`` disagree (each disagreement named),
-    ``Conflict`` when the release exists or other content lies where it would be stored,
+    ``Conflict`` when the release exists, somebody else is publishing it at this moment, or other
+    content lies where it would be stored,
     ``OSError`` or ``StorageError`` when the bytes cannot be stored. Records RELEASE_PUBLISHED.
     """
     release = _new_release(dataset, version, is_synthetic=is_synthetic)
     files = read_folder(folder, card_from(dataset.card))
-    with storage().draft(release.storage_prefix, replace=replace) as draft:
+    with (
+        only_publisher(release.storage_prefix) as still_only,
+        storage().draft(release.storage_prefix, replace=replace) as draft,
+    ):
 
         def store(found: FoundFile) -> Digests:
             with _open_plain(found.source) as source:
                 return draft.write(found.path, source)
 
         rows = _rows(files, _each(store, files, draft), progress)
-        return _finish(release, rows, draft, by=by)
+        return _finish(release, rows, draft, still_only, by=by)
 
 
 def publish_staged(
@@ -90,8 +95,9 @@ def publish_staged(
     release = _new_release(dataset, version, is_synthetic=is_synthetic)
     files = read_folder(folder, card_from(dataset.card))
     draft = staging.StagedRelease(folder, conf.files_dir(), release.storage_prefix)
-    rows = _rows(files, _each(_digest, files, draft), progress)
-    return _finish(release, rows, draft, by=by)
+    with only_publisher(release.storage_prefix) as still_only:
+        rows = _rows(files, _each(_digest, files, draft), progress)
+        return _finish(release, rows, draft, still_only, by=by)
 
 
 def _new_release(dataset: Dataset, version: str, *, is_synthetic: bool) -> Release:
@@ -165,7 +171,14 @@ def _open_plain(path: Path) -> BinaryIO:
     return cast("BinaryIO", os.fdopen(descriptor, "rb", buffering=0))
 
 
-def _finish(release: Release, rows: Sequence[File], draft: Draft, *, by: log.Audited) -> Release:
+def _finish(
+    release: Release,
+    rows: Sequence[File],
+    draft: Draft,
+    still_only: Callable[[], None],
+    *,
+    by: log.Audited,
+) -> Release:
     """Rows, entry, files and the manifest beside them come into force together."""
     text = manifest((row.path, row.sha256) for row in rows).encode()
     release.manifest_sha256 = hashlib.sha256(text).hexdigest()
@@ -175,6 +188,7 @@ def _finish(release: Release, rows: Sequence[File], draft: Draft, *, by: log.Aud
         Dataset.objects.select_for_update().get(pk=release.dataset_id)
         _refuse_again(release)
         _insert(release, rows, by=by)
+        still_only()
         draft.place()
     return release
 

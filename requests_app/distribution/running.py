@@ -10,11 +10,13 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 from django.db import Error, connection
+from django.db.models import BigIntegerField, Case, F, When
 from django.utils import timezone
 
 from requests_app import conf
@@ -29,12 +31,16 @@ EVERY: Final = 5.0
 
 @dataclass(slots=True)
 class Sending:
-    """One transfer under way; `line` is the client's socket."""
+    """One transfer under way; `line` is the client's socket, `sent` what is known to have gone.
+
+    Of what the kernel sends by itself (a file in one call) nothing is known before its end.
+    """
 
     transfer_id: UUID
     credential_id: UUID
     line: socket.socket
     was_cut: bool = False
+    sent: int = 0
 
 
 class Watcher:
@@ -71,7 +77,7 @@ class Watcher:
             self._sending.pop(sending.transfer_id, None)
 
     def look(self) -> None:
-        """Cuts what may not go on and vouches for the rest. Two queries."""
+        """Cuts what may not go on, vouches for the rest and tells how far they are. Two queries."""
         with self._changed:
             found = list(self._sending.values())
         if not found:
@@ -81,7 +87,8 @@ class Watcher:
         gone = [each for each in found if each.credential_id not in lasting]
         for each in gone:
             self._cut(each)
-        unsettled().filter(pk__in=[each.transfer_id for each in found]).update(seen_at=now)
+        ours = unsettled().filter(pk__in=[each.transfer_id for each in found])
+        ours.update(seen_at=now, **_sent_so_far(found))
 
     def _cut(self, sending: Sending) -> None:
         with self._changed:
@@ -104,6 +111,14 @@ class Watcher:
             except Error:
                 logger.exception("it is not known which transfers may go on")
                 connection.close()
+
+
+def _sent_so_far(found: Sequence[Sending]) -> dict[str, Case]:
+    """For whoever watches a download of hours; what is entered is told at its end alone."""
+    told = [When(pk=each.transfer_id, then=each.sent) for each in found if each.sent]
+    if not told:
+        return {}
+    return {"bytes_sent": Case(*told, default=F("bytes_sent"), output_field=BigIntegerField())}
 
 
 _of_process: list[Watcher] = []

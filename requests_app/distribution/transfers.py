@@ -4,13 +4,8 @@ The row is committed before the first byte and settled after the last one, with 
 the same transaction (see `journal` and `settling`). Limits count these rows.
 """
 
-import re
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from http import HTTPStatus
-from itertools import groupby
 from typing import Final
 
 from django.db import models
@@ -28,8 +23,6 @@ UNCOUNTED: Final = frozenset({kinds.MANIFEST_DOWNLOADED})
 
 LONGEST: Final = timedelta(hours=48)
 """A transfer whose end nginx has not logged after this long will have none."""
-
-_RANGE: Final = re.compile(r"bytes (\d+)-\d+/(\d+)", re.ASCII)
 
 
 class How(models.TextChoices):
@@ -130,67 +123,3 @@ def left_behind() -> QuerySet[Transfer]:
     now = timezone.now()
     silent = ~Q(how=How.NGINX) & Q(seen_at__lt=now - SILENT)
     return unsettled().filter(silent | Q(how=How.NGINX, started_at__lt=now - LONGEST))
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """What was fetched of one thing: `covered` of its `length` bytes arrived at least once.
-
-    `untold` is how many transfers ended without anybody knowing how many bytes they carried.
-    `proof_id` is the last transfer that carried all of it, or else the last one.
-    """
-
-    kind: str
-    release: str
-    name: str
-    length: int
-    covered: int
-    untold: int
-    last_at: datetime
-    proof_id: uuid.UUID
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every byte of it is known to have been sent."""
-        return self.covered >= self.length
-
-
-def fetched(grant: Grant) -> list[Fetched]:
-    """What was fetched under a grant, by release and name. One query."""
-    rows = Transfer.objects.filter(grant=grant, settled_at__isnull=False)
-    ordered = rows.exclude(outcome=Outcome.NOTHING).order_by("release", "kind", "name", "digest")
-    same = groupby(ordered, key=lambda row: (row.kind, row.release, row.name, row.digest))
-    return [_summed(kind, release, name, list(each)) for (kind, release, name, _), each in same]
-
-
-def _summed(kind: str, release: str, name: str, rows: Sequence[Transfer]) -> Fetched:
-    spans, length = sorted(_span(row) for row in rows), max(_length(row) for row in rows)
-    whole = [row for row in rows if _span(row) == (0, length)]
-    covered = reached = 0
-    for start, stop in spans:
-        covered += max(stop - max(start, reached), 0)
-        reached = max(reached, stop)
-    return Fetched(
-        kind,
-        release,
-        name,
-        length=length,
-        covered=covered,
-        untold=sum(row.bytes_sent is None for row in rows),
-        last_at=max(row.started_at for row in rows),
-        proof_id=max(whole or rows, key=lambda row: row.started_at).pk,
-    )
-
-
-def _span(row: Transfer) -> tuple[int, int]:
-    """The bytes that arrived, half-open: a transfer sends from its beginning on."""
-    found = _RANGE.fullmatch(row.range)
-    if row.status != (HTTPStatus.PARTIAL_CONTENT if found else HTTPStatus.OK):
-        return 0, 0  # of several ranges, or of another answer: nobody knows which
-    start = int(found[1]) if found else 0
-    return start, start + (row.bytes_sent or 0)
-
-
-def _length(row: Transfer) -> int:
-    found = _RANGE.fullmatch(row.range)
-    return int(found[2]) if found else row.promised

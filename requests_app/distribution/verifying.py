@@ -9,6 +9,9 @@ from functools import partial
 from hashlib import sha256
 from typing import Final
 
+from django.db import transaction
+
+from requests_app.audit import kinds, log
 from requests_app.datasets.digests import BLOCK
 from requests_app.datasets.manifest import MANIFEST, manifest
 from requests_app.datasets.models import Release
@@ -47,16 +50,32 @@ class _Expected:
 
 
 def verify_release(
-    release: Release, progress: Callable[[int, int], None] | None = None
+    *, release: Release, by: log.Audited, progress: Callable[[int, int], None] | None = None
 ) -> list[Difference]:
     """Hash every stored file of ``release`` and return the differences, sorted by path.
 
     Compared are: the records with the digest of the manifest that the release was published with,
     each stored file with its record, the stored ``manifest.sha256`` with that digest, and what lies
     in the store with what is recorded. ``progress`` is called with the number of files read and the
-    number to read. Reads every byte, with several threads; changes nothing, records nothing. Raises
-    StorageError when the store does not answer at all.
+    number to read. Reads every byte, with several threads, and changes nothing. Effects: one entry
+    with the number of differences. Raises StorageError when the store does not answer at all.
     """
+    differences = _compared(release, progress)
+    with transaction.atomic():
+        log.record(
+            kinds.RELEASE_VERIFIED,
+            by=by,
+            on=release,
+            version=release.version,
+            files=release.file_count,
+            bytes=release.total_bytes,
+            manifest_sha256=release.manifest_sha256,
+            differences=len(differences),
+        )
+    return differences
+
+
+def _compared(release: Release, progress: Callable[[int, int], None] | None) -> list[Difference]:
     store, prefix = storage(), release.storage_prefix
     rows = list(release.files.order_by().values_list("path", "size", "sha256"))
     differences = []

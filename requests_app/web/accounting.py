@@ -114,6 +114,11 @@ class Delivery:
         self._sending: Sending | None = watcher().add(transfer, line) if line else None
         self._over = False
 
+    def tell(self, sent: int) -> None:
+        """`sent` bytes left so far, for whoever watches."""
+        if self._sending is not None:
+            self._sending.sent = sent
+
     def end(self, sent: int) -> None:
         """`sent` bytes left; only the first call counts."""
         if self._over:
@@ -140,6 +145,7 @@ class CountedBlocks:
 
     def __next__(self) -> bytes:
         self._sent = self._handed
+        self._delivery.tell(self._sent)
         block = next(self._blocks)
         self._handed += len(block)
         return block

@@ -9,6 +9,7 @@ right stays, what is half there is continued.
 
 Without an address in the token's place, the token comes from --token-stdin, the environment
 variable CMED_TOKEN, or --token (which other users of the machine and your shell's history can see).
+It is sent to the portal alone and in a header, so no log of addresses holds it.
 
 Exit codes: 0 everything is there and verified; 1 something is missing or wrong; 2 the command line
 is wrong; 3 the portal refuses (the token, the release or the choice); 4 the portal asks to come
@@ -102,18 +103,19 @@ class Portal:
     """Requests to one portal, with one kept connection for each thread and host."""
 
     def __init__(self, base: str, token: str) -> None:
-        self._root = urljoin(base, f"/d/{quote(token, safe='')}/")
+        self._root = urljoin(base, "/data/")
         _require_private(self._root)
+        self._secret = {"Authorization": f"Bearer {token}"}
         self._mine = threading.local()
         self._all: list[dict[Origin, http.client.HTTPConnection]] = []
         self.stopped = threading.Event()
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> Answer:
-        """One GET below the token; follows a redirect to the store, and gives it nothing of ours.
+        """One GET with the token; follows a redirect to the store, and gives it nothing of ours.
 
         Raises one of LOST when there is no answer.
         """
-        url, sent = urljoin(self._root, path), dict(headers or {})
+        url, sent = urljoin(self._root, path), {**self._secret, **(headers or {})}
         own = _origin(url)
         for _ in range(4):
             raw = self._ask(url, sent)
@@ -124,6 +126,7 @@ class Portal:
             _require_private(url)
             if _origin(url) != own:
                 sent.pop("If-Range", None)
+                sent.pop("Authorization", None)
         raise Failure("The portal sends us around in circles.")
 
     def read(self, path: str) -> bytes:
@@ -551,6 +554,8 @@ def _where(options: argparse.Namespace) -> tuple[str, str]:
         token = options.token or (unquote(found[1]) if found else os.environ.get("CMED_TOKEN", ""))
     if not token:
         raise Failure("There is no token: set CMED_TOKEN, or use --token-stdin.", 2)
+    if not re.fullmatch(r"[A-Za-z0-9._~+/=-]+", token):
+        raise Failure("What was given as the token is none: copy it once more.", 2)
     return address, token
 
 

@@ -14,6 +14,7 @@ from requests_app.distribution.choices import CLASS, NOTHING, SPLIT, WHOLE, Choi
 from requests_app.distribution.models import DownloadLink, ManifestSignature
 from requests_app.distribution.packages import Package, package_of
 from requests_app.errors import Invalid, NotFound
+from requests_app.web.bars import bars_of
 from requests_app.web.commands import Command, commands
 from requests_app.web.file_lists import below
 
@@ -76,13 +77,16 @@ def page_context(
     signed = set(
         ManifestSignature.objects.filter(release__in=releases).values_list("release_id", flat=True)
     )
+    held, downloads = bars_of(link.grant, releases)
     return {
         "link": link,
         "grant": link.grant,
         "card": card,
         "offers": [
-            _offer(request, release, card, signed=release.pk in signed) for release in releases
+            (_offer(request, release, card, signed=release.pk in signed), bar)
+            for release, bar in zip(releases, held, strict=True)
         ],
+        "downloads": downloads,
         "is_synthetic": any(release.is_synthetic for release in releases),
         "is_holder": link.grant.applicant_id == request.user.pk,
         "client_url": request.build_absolute_uri(reverse("client")),

@@ -115,13 +115,23 @@ def later(request: HttpRequest) -> HttpResponse:
 @opened
 def page(request: HttpRequest, access: Access, now: datetime) -> HttpResponse:
     """What can be fetched with this link, until when, and how; by default for its holder alone."""
-    link, use = access.credential, access.use
-    if not isinstance(link, DownloadLink) or use is None:
-        raise NotFound(NO_PAGE)
-    if use.limits.page_sign_in and link.grant.applicant_id != request.user.pk:
+    link = link_for(request, access)
+    if link is None:
         return ask_to_sign_in(request)
     context = page_context(request, link, list(fetchable_releases(link.grant, now)), now)
     return private(render(request, "web/download.html", context))
+
+
+def link_for(request: HttpRequest, access: Access) -> DownloadLink | None:
+    """The link whose page is asked for; None for somebody who must sign in as its holder first.
+
+    Raises NotFound for an access token, which has no page.
+    """
+    link, use = access.credential, access.use
+    if not isinstance(link, DownloadLink) or use is None:
+        raise NotFound(NO_PAGE)
+    is_holder = link.grant.applicant_id == request.user.pk
+    return link if is_holder or not use.limits.page_sign_in else None
 
 
 @opened

@@ -14,6 +14,7 @@ from requests_app.audit import checkpoints, outsider, reading, sequencing, tree,
 from requests_app.errors import Invalid, NotFound
 from requests_app.requests.models import AccessRequest
 from requests_app.web.applicants import ApplicantRequest, own_request_page
+from requests_app.web.receipts import contents, no_receipt_yet, receipt_file
 from requests_app.web.timeline import SUMMED, TOLD
 
 FOREVER: Final = "public, max-age=31536000, immutable"
@@ -99,22 +100,14 @@ def consistency(request: HttpRequest) -> HttpResponse:
 def receipt(
     request: ApplicantRequest, access_request: AccessRequest, entry_id: int
 ) -> HttpResponse:
-    """Sends the receipt of one event of one's own request; 404 while no checkpoint covers it."""
+    """Sends the receipt of one event of one's own request; 202 while no checkpoint covers it."""
     ours = reading.story(access_request.audit_trail).filter(kind__in=[*TOLD, *SUMMED])
     if not ours.filter(pk=entry_id).exists():
         raise NotFound("There is no such event in this request.")
     found = checkpoints.receipt(entry_id)
     if found is None:
-        raise NotFound("This event has no receipt yet. Try again in a few seconds.")
-    told = {
-        "index": found.index,
-        "leaf": found.leaf,
-        "proof": [_encoded(each) for each in found.proof],
-        "checkpoint": found.checkpoint,
-    }
-    response = JsonResponse(told, json_dumps_params={"indent": 1, "ensure_ascii": False})
-    response.headers["Content-Disposition"] = f'attachment; filename="receipt-{found.index}.json"'
-    return response
+        return no_receipt_yet(request)
+    return receipt_file(contents(found), f"receipt-{found.index}")
 
 
 @never_cache

@@ -12,15 +12,23 @@ from django.urls import reverse
 from django.utils import timezone
 
 from requests_app import conf
-from requests_app.audit import kinds, reading
+from requests_app.audit import checkpoints
 from requests_app.distribution.access import in_force, use_of
 from requests_app.distribution.access_tokens import LONGEST_NAME, create_token, revoke_token
+from requests_app.distribution.fetched import (
+    Fetched,
+    fetched,
+    holdings,
+    releases_held,
+    running,
+)
 from requests_app.distribution.models import AccessToken, Grant
-from requests_app.distribution.transfers import Fetched, fetched
 from requests_app.errors import Conflict, Invalid, NotFound
 from requests_app.requests.models import AccessRequest
 from requests_app.web.applicants import ApplicantRequest, own_request_page
+from requests_app.web.bars import of_release, of_transfers
 from requests_app.web.commands import Command
+from requests_app.web.receipts import entries_of
 from requests_app.web.request_forms import PointingForm
 from requests_app.web.signing import refuse_unproven
 
@@ -93,8 +101,9 @@ def _page(
     made: tuple[AccessToken, str] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    now, found = timezone.now(), sorted(fetched(grant), key=lambda each: each.last_at, reverse=True)
-    shown = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
+    now, found = timezone.now(), fetched(grant)
+    newest = sorted(found, key=lambda each: each.last_at, reverse=True)
+    shown = Paginator(newest, PER_PAGE).get_page(request.GET.get("page"))
     context: dict[str, Any] = {
         "access_request": grant.access_request,
         "grant": grant,
@@ -109,21 +118,31 @@ def _page(
             "partial": sum(not each.is_complete for each in found),
             "bytes": sum(each.covered for each in found),
         },
+        "held": [of_release(each) for each in holdings(releases_held(grant, found, now), found)],
+        "downloads": of_transfers(found, running(grant)),
         "page": shown,
-        "rows": _with_entries(grant, list(shown)),
+        "rows": _with_receipts(grant, list(shown)),
     }
     return render(request, "web/requests/downloads.html", context, status=status)
 
 
-def _with_entries(grant: Grant, rows: list[Fetched]) -> list[tuple[Fetched, int | None]]:
-    """Each with the number of the entry that proves it, of which a receipt is to be had."""
-    entries = reading.story(grant.audit_trail).prefetch_related(None)
-    ours = entries.filter(
-        kind__in=(kinds.FILE_DOWNLOADED, kinds.ARCHIVE_DOWNLOADED, kinds.MANIFEST_DOWNLOADED),
-        details__transfer__in=[str(each.proof_id) for each in rows],
-    )
-    numbers = dict(ours.values_list("details__transfer", "pk")) if rows else {}
-    return [(each, numbers.get(str(each.proof_id))) for each in rows]
+def _with_receipts(grant: Grant, rows: list[Fetched]) -> list[tuple[Fetched, str, bool]]:
+    """Each with the address of its receipt, empty where it has none, and whether it is ready."""
+    entries = entries_of(grant, rows)
+    ready = checkpoints.covered(list(entries.values())) if entries else set()
+    return [
+        (each, _receipt_url(grant, each, entries), {entries.get(pk) for pk in each.proofs} <= ready)
+        for each in rows
+    ]
+
+
+def _receipt_url(grant: Grant, each: Fetched, entries: dict[UUID, int]) -> str:
+    known = [entries[pk] for pk in each.proofs if pk in entries]
+    if not known or len(known) < len(each.proofs):
+        return ""
+    if len(known) == 1:
+        return reverse("request_receipt", args=[grant.access_request_id, known[0]])
+    return reverse("transfer_receipt", args=[grant.access_request_id, grant.pk, each.proofs[0]])
 
 
 def _commands() -> list[Command]:

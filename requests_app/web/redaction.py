@@ -1,8 +1,14 @@
-"""Keeping the tokens of links and invitations out of the logs: who reads a log uses none."""
+"""Keeping the tokens of links and invitations out of logs and error reports.
+
+Who reads a log, or the mail about an error, must not be able to use what they read.
+"""
 
 import logging
 import re
 from typing import Any, Final
+
+from django.utils.safestring import SafeString
+from django.views.debug import ExceptionReporter
 
 # Below /d/ (a blank may have been pasted in before it) or /sign/, or the shape of a token anywhere.
 _SECRET: Final = re.compile(
@@ -28,6 +34,26 @@ class RedactTokens(logging.Filter):
         elif isinstance(record.args, tuple):
             record.args = tuple(_redacted(value) for value in record.args)
         return True
+
+
+class RedactingFormatter(logging.Formatter):
+    """Redacts the line as it is written, tracebacks included, whichever logger it comes from."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Returns the finished text without tokens."""
+        return redact(super().format(record))
+
+
+class RedactingReporter(ExceptionReporter):
+    """What Django shows and mails about an error, without tokens."""
+
+    def get_traceback_html(self) -> SafeString:
+        """Returns the page for developers."""
+        return SafeString(redact(super().get_traceback_html()))
+
+    def get_traceback_text(self) -> SafeString:
+        """Returns the body of an error mail."""
+        return SafeString(redact(super().get_traceback_text()))
 
 
 def install() -> None:

@@ -15,6 +15,8 @@ from requests_app.web import (
     own_certificate,
     own_documents,
     own_downloads,
+    progress,
+    receipts,
     renewal,
     request_editing,
     requests,
@@ -56,6 +58,7 @@ urlpatterns = [
     re_path(r"^dataset/citation\.(?P<kind>bib|ris|cff)$", home.citation_file, name="citation"),
     path("dataset/croissant.json", home.croissant, name="croissant"),
     path("d/<str:token>/", downloads.page, name="download_page"),
+    path("d/<str:token>/progress.json", progress.progress, name="download_progress"),
     path("d/<str:token>/", include(_bytes)),
     path("data/", include((_bytes, "data"))),
     path("client.py", client_file.client_file, name="client"),
@@ -101,6 +104,11 @@ urlpatterns = [
                     "grants/<uuid:grant_id>/downloads/",
                     own_downloads.request_downloads,
                     name="request_downloads",
+                ),
+                path(
+                    "grants/<uuid:grant_id>/receipts/<uuid:transfer_id>.json",
+                    receipts.transfer_receipt,
+                    name="transfer_receipt",
                 ),
                 path(
                     "grants/<uuid:grant_id>/tokens/<uuid:token_id>/revoke/",

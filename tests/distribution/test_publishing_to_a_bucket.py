@@ -1,14 +1,18 @@
 """Publishing into a real object store: resumed, verified, and never over other content."""
 
+import base64
 import hashlib
 import io
 import os
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
+from django.conf import settings
 
 from requests_app.audit import log
 from requests_app.datasets.loading import load_dataset
@@ -16,7 +20,7 @@ from requests_app.datasets.models import File, Release
 from requests_app.distribution.demo import seed_demo
 from requests_app.distribution.packages import package_of, storage
 from requests_app.distribution.publishing import publish_release
-from requests_app.distribution.storage import uploads
+from requests_app.distribution.storage import multipart, uploads
 from requests_app.distribution.storage.base import StorageError
 from requests_app.errors import Conflict
 from tests.factories.datasets import release_folder, write_card
@@ -64,6 +68,43 @@ def open_uploads() -> list[dict]:
     store = storage()
     found = store.client.list_multipart_uploads(Bucket=store.bucket, Prefix=store.name("gulls"))
     return found.get("Uploads", [])
+
+
+@pytest.fixture
+def parts(bucket):
+    """Numbers of the parts that go over the wire."""
+    numbers: list[int] = []
+
+    def watch(params, **_):
+        numbers.append(params["PartNumber"])
+
+    events = storage().client.meta.events
+    events.register("provide-client-params.s3.UploadPart", watch)
+    yield numbers
+    events.unregister("provide-client-params.s3.UploadPart", watch)
+
+
+def parts_there(upload: dict) -> set[int]:
+    store = storage()
+    about = {"Bucket": store.bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
+    return {part["PartNumber"] for part in store.client.list_parts(**about).get("Parts", [])}
+
+
+def begun(content: bytes, numbers, path: str = CLIP, *, told: bytes | None = None) -> str:
+    """An upload that broke off when the parts of these numbers were there."""
+    store = storage()
+    hashed = uploads.hash_parts(io.BytesIO(told or content))
+    about = {"Bucket": store.bucket, "Key": store.name(f"gulls/1.0/{path}")}
+    upload = store.client.create_multipart_upload(
+        **about, ChecksumAlgorithm="SHA256", Metadata={uploads.DIGEST: hashed.digests.sha256}
+    )["UploadId"]
+    for number in numbers:
+        body = content[(number - 1) * uploads.PART : number * uploads.PART]
+        digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
+        store.client.upload_part(
+            **about, UploadId=upload, PartNumber=number, Body=body, ChecksumSHA256=digest
+        )
+    return upload
 
 
 def stopped_at(count: int, problem: BaseException):
@@ -125,9 +166,10 @@ with store.draft("gulls/1.0") as draft:
 
 
 def test_a_process_killed_half_way_through_a_large_file_is_taken_up_again(
-    dataset, folder, sent, bucket, settings
+    dataset, folder, sent, parts, bucket
 ):
-    (folder / "clips/hungry/gull-006.mp4").write_bytes(os.urandom(LARGE))
+    content = os.urandom(6 * uploads.PART - 1)
+    (folder / "clips/hungry/gull-006.mp4").write_bytes(content)
     environment = {name: value for name, value in os.environ.items() if name[:5] != "CMED_"}
     environment |= {
         "DJANGO_SETTINGS_MODULE": "cmed_portal.settings",
@@ -148,11 +190,107 @@ def test_a_process_killed_half_way_through_a_large_file_is_taken_up_again(
             killed.send_signal(signal.SIGKILL)
     before = stored()
     assert len(before) == 6, "README.txt and five clips"
-    assert len(open_uploads()) == 1
+    (broken_off,) = open_uploads()
+    there = parts_there(broken_off)
+    assert 1 <= len(there) <= 4
     release = publish(dataset, folder)
     assert not {f"gulls/1.0/{path}" for path in before} & set(sent)
+    assert parts, "what is missing was sent"
+    assert not there & set(parts), "and nothing else"
+    with storage().open("gulls/1.0/clips/hungry/gull-006.mp4") as source:
+        assert source.read() == content
     assert len(stored()) == release.file_count + 1
     assert open_uploads() == [], "an upload that nobody will end takes no space"
+
+
+def test_only_the_parts_that_are_missing_go_over_the_wire(dataset, folder, parts):
+    content = os.urandom(LARGE)
+    (folder / CLIP).write_bytes(content)
+    begun(content, [1])
+    begun(content, [1, 3])
+    parts.clear()
+    publish(dataset, folder)
+    assert parts == [2]
+    assert open_uploads() == []
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_parts_of_another_file_are_thrown_away(dataset, folder, parts, tells, monkeypatch):
+    """Whether the server tells the parts' SHA-256 or their entity tags alone."""
+    if not tells:
+        silent(monkeypatch)
+    content, other = os.urandom(LARGE), os.urandom(LARGE)
+    (folder / CLIP).write_bytes(content)
+    begun(other, [1, 2])
+    begun(other + bytes(uploads.PART), [1, 4])
+    parts.clear()
+    release = publish(dataset, folder)
+    assert sorted(parts) == [1, 2, 3]
+    assert release.files.get(path=CLIP).sha256 == hashlib.sha256(content).hexdigest()
+    assert open_uploads() == []
+
+
+def silent(monkeypatch):
+    """A server that tells no digest of a part."""
+    own = multipart._parts
+    without = lambda part: {name: part[name] for name in part if name != "ChecksumSHA256"}  # noqa: E731
+    monkeypatch.setattr(multipart, "_parts", lambda *about: [without(each) for each in own(*about)])
+
+
+def test_parts_without_a_digest_are_known_by_their_entity_tag(dataset, folder, parts, monkeypatch):
+    silent(monkeypatch)
+    content = os.urandom(LARGE)
+    (folder / CLIP).write_bytes(content)
+    begun(content, [2])
+    parts.clear()
+    publish(dataset, folder)
+    assert sorted(parts) == [1, 3]
+
+
+def test_a_file_that_ended_otherwise_is_not_stored_under_the_old_digest(dataset, folder):
+    content = os.urandom(LARGE)
+    (folder / CLIP).write_bytes(content)
+    begun(content, [1, 2], told=content[:-1] + b"?")
+    release = publish(dataset, folder)
+    file = release.files.get(path=CLIP)
+    with storage().open(f"gulls/1.0/{CLIP}", size=LARGE, sha256=file.sha256) as source:
+        assert source.read() == content
+
+
+def test_an_interruption_keeps_the_parts_and_a_refusal_does_not(dataset, folder, monkeypatch):
+    content = os.urandom(LARGE)
+    (folder / CLIP).write_bytes(content)
+    client = storage().client
+    complete = client.complete_multipart_upload
+    gone = EndpointConnectionError(endpoint_url="http://store.example")
+
+    def broken(**about):
+        raise gone
+
+    monkeypatch.setattr(client, "complete_multipart_upload", broken)
+    with pytest.raises(StorageError, match="cannot be reached"):
+        publish(dataset, folder)
+    assert parts_there(*open_uploads()) == {1, 2, 3}
+    wrong = {"MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": "x"}]}}
+    monkeypatch.setattr(
+        client, "complete_multipart_upload", lambda **about: complete(**(about | wrong))
+    )
+    with pytest.raises(StorageError, match="refused"):
+        publish(dataset, folder)
+    assert open_uploads() == []
+
+
+def test_what_was_given_up_long_ago_is_thrown_away_and_what_is_fresh_is_not(
+    dataset, folder, monkeypatch
+):
+    store = storage()
+    about = {"Bucket": store.bucket, "Key": store.name("gulls/0.9/1.mp4")}
+    store.client.create_multipart_upload(**about)
+    publish(dataset, folder)
+    assert len(open_uploads()) == 1, "another version may be on its way"
+    monkeypatch.setattr(multipart, "ABANDONED", timedelta(seconds=-60))
+    publish_release(dataset=dataset, version="1.1", folder=folder, by=log.OPERATOR)
+    assert open_uploads() == []
 
 
 def test_other_content_under_a_key_is_never_overwritten_silently(dataset, folder, sent):

@@ -17,7 +17,6 @@ from requests_app.distribution.transfers import (
     How,
     Outcome,
     Transfer,
-    fetched,
     left_behind,
 )
 from tests.factories.distribution import make_access_token, make_link
@@ -127,38 +126,3 @@ class TestLeftBehind:
         make_transfer(how=How.NGINX, seen_at=silent, started_at=silent)
         lost = make_transfer(how=How.NGINX, started_at=timezone.now() - LONGEST * 2)
         assert list(left_behind()) == [lost]
-
-
-class TestFetched:
-    def test_parts_that_meet_make_a_whole(self):
-        link, _ = make_link()
-        for begin, sent, outcome in ((0, 60, Outcome.BROKEN), (50, 50, Outcome.COMPLETE)):
-            asked = {"range": f"bytes {begin}-99/100", "promised": 100 - begin, "status": 206}
-            part = make_transfer(link, **asked)
-            settle([Ending(part.pk, sent, outcome)])
-        (found,) = fetched(link.grant)
-        assert (found.length, found.covered, found.is_complete) == (100, 100, True)
-
-    def test_a_hole_is_not_filled_by_fetching_the_beginning_twice(self):
-        link, _ = make_link()
-        for _ in range(2):
-            settle([Ending(make_transfer(link).pk, 60, Outcome.BROKEN)])
-        (found,) = fetched(link.grant)
-        assert (found.covered, found.is_complete) == (60, False)
-
-    def test_bytes_of_which_nobody_knows_the_place_cover_nothing(self):
-        link, _ = make_link()
-        for facts in ({"status": 206}, {"status": 404}, {"status": 200, "range": "bytes 0-9/100"}):
-            settle([whole(make_transfer(link, **facts))])
-        (found,) = fetched(link.grant)
-        assert (found.covered, found.is_complete) == (0, False)
-
-    def test_what_was_left_to_the_store_is_told_apart(self):
-        link, _ = make_link()
-        settle([Ending(make_transfer(link, how=How.STORE).pk, None, Outcome.HANDED_OUT)])
-        (found,) = fetched(link.grant)
-        assert (found.covered, found.untold) == (0, 1)
-
-    def test_nothing_of_others(self):
-        settle([whole(make_transfer())])
-        assert fetched(make_link()[0].grant) == []

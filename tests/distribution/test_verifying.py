@@ -5,8 +5,9 @@ import io
 import pytest
 from django.db import connection
 
-from requests_app.audit import guard, log
+from requests_app.audit import guard, kinds, log
 from requests_app.audit.guarded import GUARDED
+from requests_app.audit.models import Entry
 from requests_app.datasets.loading import load_dataset
 from requests_app.datasets.models import File
 from requests_app.distribution.packages import storage
@@ -47,12 +48,15 @@ def overwrite(path: str, content: bytes | None) -> None:
 
 
 def found(release) -> dict[str, str]:
-    return {each.path: str(each.kind) for each in verify_release(release)}
+    return {each.path: str(each.kind) for each in verify_release(release=release, by=log.OPERATOR)}
 
 
 def test_what_was_published_is_as_published(release):
     seen = []
-    assert verify_release(release, lambda *step: seen.append(step)) == []
+    assert (
+        verify_release(release=release, by=log.OPERATOR, progress=lambda *step: seen.append(step))
+        == []
+    )
     assert seen == [(number, 9) for number in range(1, 10)], "and manifest.sha256"
 
 
@@ -83,7 +87,7 @@ def test_a_record_that_was_changed_is_found_by_the_manifest_s_digest(release):
 
 def test_another_release_is_not_extra(release, tmp_path):
     storage().put("gulls/1.0.1/clip.mp4", io.BytesIO(b"clip"))
-    assert verify_release(release) == []
+    assert verify_release(release=release, by=log.OPERATOR) == []
 
 
 @pytest.mark.parametrize("release", ["local"], indirect=True)
@@ -91,5 +95,18 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(release, tmp_path):
     (tmp_path / "copy").write_bytes(f"clip {CLIP.format(5)}".encode())
     overwrite(CLIP.format(5), None)
     (storage()._root / "gulls/1.0" / CLIP.format(5)).symlink_to(tmp_path / "copy")
-    (difference,) = verify_release(release)
+    (difference,) = verify_release(release=release, by=log.OPERATOR)
     assert difference.kind in {"unreadable", "size"}
+
+
+def test_what_was_checked_and_how_much_differed_is_entered(release):
+    verify_release(release=release, by=log.OPERATOR)
+    overwrite(CLIP.format(1), None)
+    overwrite(CLIP.format(2), b"another clip")
+    verify_release(release=release, by=log.OPERATOR)
+    entries = Entry.objects.filter(kind=kinds.RELEASE_VERIFIED).order_by("pk")
+    assert [entry.details["differences"] for entry in entries] == [0, 2]
+    for entry in entries:
+        assert (entry.subject, entry.actor) == (release.audit_ref, log.OPERATOR.audit_ref)
+        told = (entry.details["manifest_sha256"], entry.details["files"])
+        assert told == (release.manifest_sha256, release.file_count)

@@ -82,12 +82,14 @@ def server(tmp_path_factory) -> Iterator[Server]:
     environment, world = made_world(var, base)
     gunicorn = ["gunicorn", "cmed_portal.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
     gunicorn += ["--worker-class", "gthread", "--threads", "4", "--no-control-socket"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", *gunicorn],
-        cwd=ROOT,
-        env=environment,
-        stderr=subprocess.DEVNULL,
-    )
+    with (var / "gunicorn.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *gunicorn],
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
     try:
         server = Server(process, base, var / "portal.sqlite3", world)
         until("gunicorn answering", lambda: _answers(base), seconds=90)
@@ -278,6 +280,57 @@ def test_a_large_download_needs_little_memory(server, tmp_path, what):
     run("curl", "-fsS", "-o", tmp_path / "large", url)
     assert (tmp_path / "large").stat().st_size >= 200_000_000
     assert _peak(worker) - before < 20_000_000
+
+
+def test_rclone_walks_and_copies_the_release_as_a_folder(server, tmp_path):
+    """A remote of the kind `http`, which can only be read."""
+    rclone = ["rclone", "--config", "", "--http-url", f"{server.link}/files/", "--retries", "1"]
+    run(*rclone, "copy", ":http:", tmp_path / "copy")
+    for path, digest in server.world["digests"].items():
+        assert hashlib.sha256((tmp_path / "copy" / path).read_bytes()).hexdigest() == digest
+    sent = subprocess.run(
+        [tool("rclone"), *rclone[1:], "copy", ROOT / "docs/adr", ":http:"],
+        capture_output=True,
+        check=False,
+    )
+    assert sent.returncode != 0, "nothing can be written there"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/files/gulls/1.0/clips/000.mp4",
+        "/var/files/gulls/1.0/clips/000.mp4",
+        "/protected/gulls/1.0/clips/000.mp4",
+        "/gulls/1.0/clips/000.mp4",
+        "/static/../files/gulls/1.0/clips/000.mp4",
+        "/static/..%2f..%2ffiles/gulls/1.0/clips/000.mp4",
+        "/static/%2e%2e/files/gulls/1.0/clips/000.mp4",
+        "//files/gulls/1.0/clips/000.mp4",
+        "/d/{token}/files/../../files/gulls/1.0/clips/000.mp4",
+        "/d/{token}/files/..%2f..%2fgulls/1.0/clips/000.mp4",
+        "/d/{token}/files//gulls/1.0/clips/000.mp4",
+        "/d/{token}/files/%2e%2e/%2e%2e/portal.sqlite3",
+        "/data/files/clips/000.mp4",
+    ],
+)
+def test_the_folder_of_the_store_is_out_of_reach_without_the_gate(server, path):
+    raw = path.replace("{token}", server.world["token"]).encode()
+    with httpx.Client(trust_env=False) as client:
+        answer = client.get(httpx.URL(server.base, raw_path=raw))
+    assert answer.status_code in {400, 401, 404}, answer.status_code
+    assert len(answer.content) < 20_000
+
+
+def test_no_token_is_written_into_the_portal_s_log(server):
+    with httpx.Client(trust_env=False) as client:
+        missing = f"{server.link}/files/none.mp4?{server.world['token']}"
+        assert client.get(missing).status_code == 404
+        assert client.post(f"{server.link}/").status_code == 405
+    log = server.database.parent / "gunicorn.log"
+    until("the refusal in the log", lambda: "/files/none.mp4" in log.read_text(), seconds=30)
+    assert server.world["token"] not in log.read_text()
+    assert server.world["token"].rpartition(".")[2] not in log.read_text()
 
 
 def test_every_connection_is_in_the_log(server, tmp_path):

@@ -15,13 +15,15 @@ class Flaky(ThreadingHTTPServer):
     """Serves `files` as the release "d-1.0"; `faults` maps a path to what goes wrong there.
 
     A fault is called with the handler for every request of its path; it returns True when it has
-    answered. `asked` counts the requests of each path, `ranges` holds the Range headers.
+    answered. `asked` counts the requests of each path, `ranges` holds the Range headers, `lines`
+    what a log of requests would hold. With a `token` nothing is served without it.
     """
 
     daemon_threads = True
 
-    def __init__(self, files):
+    def __init__(self, files, token=""):
         super().__init__(("127.0.0.1", 0), Handler)
+        self.token, self.lines = token, []
         self.files, self.faults = files, {}
         self.asked, self.ranges, self.sent = Counter(), [], []
         self.manifest = "".join(
@@ -53,9 +55,13 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
     def do_GET(self):
-        path = re.sub(r"^/d/token/(releases/1\.0/)?(files/)?", "", urlsplit(self.path).path)
+        path = re.sub(r"^/data/(releases/1\.0/)?(files/)?", "", urlsplit(self.path).path)
         self.server.asked[path] += 1
         self.server.sent.append(dict(self.headers))
+        self.server.lines.append(self.requestline)
+        if self.server.token and self.headers["Authorization"] != f"Bearer {self.server.token}":
+            self.refuse(401, "A token is needed.")
+            return
         fault = self.server.faults.get(path)
         if fault is not None and fault(self):
             return
@@ -98,7 +104,7 @@ class Handler(BaseHTTPRequestHandler):
         """Answer as it should be, and hang up somewhere in the middle."""
         written = []
         keep, self.wfile = self.wfile, type("Buffer", (), {"write": written.append, "flush": int})()
-        path = re.sub(r"^/d/token/releases/1\.0/files/", "", urlsplit(self.path).path)
+        path = re.sub(r"^/data/releases/1\.0/files/", "", urlsplit(self.path).path)
         self.serve(path)
         self.wfile = keep
         whole = b"".join(written)
@@ -110,9 +116,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(files):
+def serving(files, token=""):
     """A Flaky on a free port, until the end of the block."""
-    server = Flaky(files)
+    server = Flaky(files, token)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -24,7 +24,7 @@ SOURCE = Path(client.__file__)
 
 @pytest.fixture
 def server():
-    with serving(contents()) as running:
+    with serving(contents(), "token") as running:
         yield running
 
 
@@ -253,6 +253,38 @@ def test_a_redirect_into_the_open_is_not_followed(server, tmp_path):
     assert run(server, tmp_path) == 2
 
 
+def test_the_token_is_sent_in_a_header_and_stands_in_no_address(server, tmp_path):
+    assert run(server, tmp_path) == 0
+    assert {sent["Authorization"] for sent in server.sent} == {"Bearer token"}
+    assert not [line for line in server.lines if "token" in line]
+
+
+def test_a_redirect_inside_the_portal_keeps_the_token(server, tmp_path):
+    server.files["elsewhere"] = server.files["clips/1.mp4"]
+    server.faults["clips/1.mp4"] = lambda handler: handler.refuse(302, Location="/data/elsewhere")
+    assert run(server, tmp_path) == 0
+    assert server.asked["elsewhere"] == 1
+
+
+def test_who_has_been_sent_away_does_not_bring_the_token_back(server, tmp_path):
+    """A store that leads back to the portal must not be able to use the token there."""
+    with serving({}) as store:
+        store.faults["/1"] = lambda handler: handler.refuse(302, Location=f"{server.url}/data/back")
+        away = f"{store.url}/1"
+        server.faults["clips/1.mp4"] = lambda handler: handler.refuse(302, Location=away)
+        assert run(server, tmp_path, "--jobs", "1") == 3
+        assert not [sent for sent in store.sent if "Authorization" in sent]
+    assert server.asked["back"] == 1
+    assert "Authorization" not in server.sent[server.lines.index("GET /data/back HTTP/1.1")]
+
+
+@pytest.mark.parametrize("token", ["a b", "a\nb", "tök", "a\r\nX: y"])
+def test_what_is_no_token_is_not_sent(server, tmp_path, token, capsys):
+    assert client.main(["--into", str(tmp_path), "--token", token, server.url]) == 2
+    assert "copy it once more" in capsys.readouterr().err
+    assert not server.sent
+
+
 def test_the_store_gets_neither_token_nor_condition(server, tmp_path):
     with serving({"1": server.files["clips/1.mp4"]}) as store:
         store.faults["/1"] = lambda handler: handler.serve("1", tag='"of the store"') or True
@@ -263,8 +295,12 @@ def test_the_store_gets_neither_token_nor_condition(server, tmp_path):
         part.write_bytes(server.files["clips/1.mp4"][:30_000])
         assert run(server, tmp_path) == 0
         (sent,) = store.sent
+        (line,) = store.lines
+    (ours,) = [sent for sent in server.sent if "If-Range" in sent]
+    assert ours["Authorization"] == "Bearer token", "the portal got what the store must not"
     assert sent["Range"] == "bytes=30000-"
     assert not {"If-Range", "Authorization", "Referer", "Cookie"} & set(sent)
+    assert "token" not in f"{line}{sent}"
     assert found(tmp_path) == complete(server)
 
 

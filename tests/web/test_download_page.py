@@ -4,10 +4,14 @@ import re
 
 import pytest
 from django.urls import reverse
+from django.utils.timezone import now
 
+from requests_app.audit import kinds
+from requests_app.distribution.transfers import Transfer
 from tests.factories.distribution import GrantFactory, make_link, make_release
 from tests.factories.requests import UserFactory
-from tests.web.download_world import SECRETIVE, archive_url
+from tests.factories.transfers import make_transfer
+from tests.web.download_world import SECRETIVE, ReadingClient, archive_url
 
 pytestmark = pytest.mark.django_db
 
@@ -159,3 +163,62 @@ def test_what_a_release_calls_its_classes_cannot_leave_the_command_line(client, 
     address = f"/d/{make_link(grant)[1]}/"
     html = client.get(address, {"release": "1.0", "class": [odd]}).content.decode()
     assert "--class &#x27;a&#x27;&quot;&#x27;&quot;&#x27;; rm" in html
+
+
+class TestFetchedSoFar:
+    """The bars are what the portal recorded, so they are the same after a reload or elsewhere."""
+
+    def bars(self, client, token):
+        return client.get(f"/d/{token}/progress.json").json()
+
+    def test_page_and_json_tell_the_same_of_each_release(self, client, token, release):
+        ReadingClient().get(f"/d/{token}/files/clips/002.mp4")
+        (bar,) = self.bars(client, token)["releases"]
+        assert bar["text"] == "1 of 4 files, 1.4\u00a0KB of 4.1\u00a0KB"
+        assert (bar["value"], bar["maximum"]) == (1400, release.total_bytes)
+        page = client.get(f"/d/{token}/").text
+        assert bar["text"] in page
+        assert f'id="{bar["id"]}"' in page
+        assert f'value="{bar["value"]}"' in page
+
+    def test_a_complete_archive_completes_the_release(self, client, token, release):
+        ReadingClient().get(archive_url(token, release, "tar"))
+        told = self.bars(client, token)
+        assert told["releases"][0]["text"].startswith("complete: 4 files")
+        assert told["downloads"] == []
+
+    def test_an_archive_that_was_broken_off_says_how_far_it_came(self, client, token, release):
+        ReadingClient().get(archive_url(token, release), headers={"Range": "bytes=0-99"})
+        (bar,) = self.bars(client, token)["downloads"]
+        assert bar["value"] == 100
+        assert "broken off, 100\u00a0bytes of" in bar["text"]
+        assert bar["text"] in client.get(f"/d/{token}/").text
+
+    def test_what_runs_is_told_with_the_byte_it_has_come_to(self, client, grant, token, release):
+        link = grant.links.get()
+        name = f"{release.dataset.slug}-1.0.zip"
+        about = {"kind": kinds.ARCHIVE_DOWNLOADED, "name": name, "digest": "z"}
+        part = make_transfer(link, promised=100, outcome="broken", settled_at=now(), **about)
+        Transfer.objects.filter(pk=part.pk).update(bytes_sent=40)
+        make_transfer(link, range="bytes 40-99/100", promised=60, bytes_sent=20, **about)
+        (bar,) = self.bars(client, token)["downloads"]
+        assert (bar["value"], bar["maximum"]) == (60, 100)
+        assert bar["text"].startswith("running, 60\u00a0bytes of 100")
+
+    def test_it_is_for_whoever_may_open_the_page(self, client, token, settings):
+        client.logout()
+        assert client.get(f"/d/{token}/progress.json").status_code == 403
+        settings.PAGE_SIGN_IN = False
+        answer = client.get(f"/d/{token}/progress.json")
+        assert answer.status_code == 200
+        assert {name: answer[name] for name in SECRETIVE} == SECRETIVE
+
+    @pytest.mark.parametrize("files", [1, 3])
+    def test_it_takes_as_many_queries_for_three_files_as_for_one(
+        self, client, token, release, files, django_assert_num_queries
+    ):
+        for number in range(1, files + 1):
+            ReadingClient().get(f"/d/{token}/files/clips/00{number}.mp4")
+        client.get(f"/d/{token}/")
+        with django_assert_num_queries(6):
+            client.get(f"/d/{token}/progress.json")

@@ -508,7 +508,7 @@ class TestCost:
         url = reverse("download_page", args=[make_link(grant)[1]])
         client.force_login(grant.applicant)
         client.get(url)
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(9):
             client.get(url)
 
     def test_a_zip_is_never_held_whole(self, grant):

@@ -48,11 +48,13 @@ def proof_of(name: str, **query: int) -> list[bytes]:
     return [base64.b64decode(each) for each in told["proof"]]
 
 
-def test_before_the_first_checkpoint_there_is_none_and_no_receipt(client, access_request):
+def test_before_the_first_checkpoint_there_is_none_and_a_receipt_is_to_come(client, access_request):
     for name in ("log_checkpoint", "log_key"):
         assert client.get(reverse(name)).status_code == 404
     entry = timeline(access_request)[0].entry
-    assert client.get(receipt_of(access_request, entry)).status_code == 404
+    early = client.get(receipt_of(access_request, entry))
+    assert (early.status_code, early["Retry-After"]) == (202, "5")
+    assert "ready in a few seconds" in early.text
 
 
 def test_every_receipt_that_the_page_offers_holds(client, access_request):

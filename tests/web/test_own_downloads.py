@@ -1,5 +1,6 @@
 """The page of a grant's downloads: tokens shown once, what was fetched, nobody else's."""
 
+import json
 import re
 
 import pytest
@@ -8,13 +9,13 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from requests_app.audit import checkpoints, kinds
+from requests_app.audit import checkpoints, kinds, outsider
 from requests_app.audit.models import Entry
 from requests_app.distribution.models import AccessToken
 from requests_app.identity.models import User
 from tests.factories.distribution import GrantFactory, make_access_token, make_link, make_release
 from tests.factories.requests import PASSWORD, UserFactory
-from tests.web.download_world import ReadingClient
+from tests.web.download_world import ReadingClient, archive_url
 
 pytestmark = pytest.mark.django_db
 TOKEN = re.compile(r"pat-[\w-]{22}\.[\w-]{43}\.[\w-]{43}")
@@ -120,8 +121,62 @@ class TestFetched:
         ReadingClient().get(url)
         whole = Entry.objects.get(kind=kinds.FILE_DOWNLOADED)
         ReadingClient().get(url, headers={"Range": "bytes=0-9"})
+        checkpoints.seal()
         page = holder.get(address(grant)).content.decode()
-        assert re.findall(r"/receipts/(\d+)\.json", page) == [str(whole.pk)]
+        assert re.findall(r'href="[^"]+/receipts/(\d+)\.json"', page) == [str(whole.pk)]
+
+    def test_until_a_checkpoint_covers_it_a_receipt_is_no_link(self, holder, grant):
+        _, token = make_link(grant)
+        ReadingClient().get(f"/d/{token}/files/clips/001.mp4")
+        page = holder.get(address(grant)).text
+        assert "available in a few seconds" in page
+        assert not re.search(r'href="[^"]+/receipts/', page)
+        (awaited,) = re.findall(r'data-awaited="([^"]+)"', page)
+        assert holder.head(awaited).status_code == 202
+        checkpoints.seal()
+        assert holder.head(awaited).status_code == 200
+        assert f'href="{awaited}"' in holder.get(address(grant)).text
+
+    def test_what_came_in_pieces_has_a_receipt_of_each_that_outsiders_can_check(
+        self, holder, grant, tmp_path, capsys
+    ):
+        _, token = make_link(grant)
+        url = f"/d/{token}/files/clips/001.mp4"
+        for piece in ("bytes=0-499", "bytes=400-599", "bytes=500-"):
+            ReadingClient().get(url, headers={"Range": piece})
+        checkpoints.seal()
+        page = holder.get(address(grant)).text
+        (receipts,) = re.findall(r'href="([^"]+/receipts/[\w-]+\.json)"', page)
+        assert "Receipts of 2 pieces" in page
+        file = tmp_path / "receipts.json"
+        file.write_bytes(holder.get(receipts).content)
+        told = json.loads(file.read_text())
+        leaves = [json.loads(each["leaf"])["details"] for each in told["receipts"]]
+        assert [leaf["range"] for leaf in leaves] == ["bytes 0-499/700", "bytes 500-699/700"]
+        assert (told["name"], told["bytes"]) == ("clips/001.mp4", 700)
+        key = ["--key", checkpoints.latest().vkey, "--receipt", str(file)]
+        assert outsider.main(key) == 0
+        told["receipts"][1]["leaf"] = told["receipts"][1]["leaf"].replace("500", "100")
+        file.write_text(json.dumps(told))
+        assert outsider.main(key) == 1
+        file.write_text('{"receipts": []}')
+        assert outsider.main(key) == 1
+
+    def test_an_incomplete_download_has_no_receipt_of_the_whole(self, holder, grant):
+        _, token = make_link(grant)
+        ReadingClient().get(f"/d/{token}/files/clips/001.mp4", headers={"Range": "bytes=0-9"})
+        checkpoints.seal()
+        assert "/receipts/" not in holder.get(address(grant)).text
+        piece = grant.transfers.get()
+        assert holder.get(address(grant, "transfer_receipt", piece.pk)).status_code == 404
+
+    def test_the_release_as_a_whole_is_told(self, holder, grant):
+        _, token = make_link(grant)
+        ReadingClient().get(f"/d/{token}/files/clips/001.mp4")
+        assert "1 of 4 files" in holder.get(address(grant)).text
+        release = grant.dataset.releases.get()
+        ReadingClient().get(archive_url(token, release))
+        assert "complete: 4 files" in holder.get(address(grant)).text
 
     @pytest.mark.parametrize("files", [1, 3])
     def test_it_takes_as_many_queries_for_three_as_for_one(
@@ -131,7 +186,7 @@ class TestFetched:
         for number in range(1, files + 1):
             ReadingClient().get(f"/d/{token}/files/clips/00{number}.mp4")
         holder.get(address(grant))
-        with django_assert_num_queries(15):
+        with django_assert_num_queries(19):
             holder.get(address(grant))
 
     def test_before_anything_was_fetched_it_says_so(self, holder, grant):

@@ -73,6 +73,7 @@ EXPECTED = {
     "readyz": EVERYBODY,
     # The token is the key: whoever holds the link may fetch.
     "download_page": "403 200 403 403 403 403 403",  # by default for its holder alone
+    "download_progress": "403 200 403 403 403 403 403",
     "download_file": EVERYBODY,
     "download_manifest": EVERYBODY,
     "download_urls": EVERYBODY,
@@ -122,6 +123,8 @@ EXPECTED = {
     "request_agreement": OWNER,
     "request_ethics": OWNER,
     "request_receipt": OWNER,
+    # The whole was fetched once more just now: the receipt of that is to come.
+    "transfer_receipt": "302 202 404 404 404 404 404",
     "request_downloads": OWNER,
     "token_revoke": "302 405 404 404 404 404 404",
     "link_renew": OWNER,
@@ -285,6 +288,7 @@ def world(monkeypatch) -> dict[str, Any]:
         "secret": token_of(member),
         "document_id": document.pk,
         "index": 0,
+        "transfer_id": grant.transfers.get().pk,
         "entry_id": told.get().pk,
         "objects": {
             "accessrequest": access_request.pk,

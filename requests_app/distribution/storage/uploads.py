@@ -1,9 +1,10 @@
 """Putting a release into a bucket: in parallel, in parts where files are large, and verified.
 
 Every file is hashed before it is sent, so a file that is there already from an interrupted attempt
-is not sent again. What was sent is verified by what the server tells of it afterwards: its size and
-the SHA-256 that the server itself took of what it stored (for an object in parts, the digest of the
-parts' digests). A server that tells none is read back in full.
+is not sent again, nor are the parts of a large one (see `multipart`). What was sent is verified by
+what the server tells of it afterwards: its size and the SHA-256 that the server itself took of what
+it stored (for an object in parts, the digest of the parts' digests). A server that tells none is
+read back in full.
 """
 
 import base64
@@ -12,15 +13,14 @@ import os
 import threading
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from requests_app.datasets.digests import BLOCK, Digests
 from requests_app.distribution.storage.base import Draft, StorageError
+from requests_app.distribution.storage.multipart import Hashed, end_uploads, send_parts
 from requests_app.distribution.storage.s3_client import translated
 from requests_app.errors import Conflict, PortalError
 
@@ -35,22 +35,8 @@ PART: Final = 8 << 20
 
 _MOST_PARTS: Final = 10_000
 _THREADS: Final = 16
-_PARTS_AT_ONCE: Final = 4
 # With the two above: at most 16 small files and 2 x 5 parts in memory, 208 MiB.
 _LARGE: Final = threading.BoundedSemaphore(2)
-
-
-@dataclass(frozen=True, slots=True)
-class Hashed:
-    """A file's digests; what S3 will call its SHA-256, in base64, and that of each of its parts.
-
-    A file that is sent in one piece has no ``parts``. ``part`` is the bytes of each but the last.
-    """
-
-    digests: Digests
-    checksum: str
-    part: int
-    parts: tuple[str, ...] = ()
 
 
 class BucketDraft:
@@ -93,6 +79,10 @@ class BucketDraft:
         for name in others:
             with translated(name):
                 self._store.client.delete_object(Bucket=self._store.bucket, Key=name)
+        with translated(self._prefix):
+            # Everything is there: what is still open is of a file that changed, or of none.
+            below = f"{self._store.name(self._prefix)}/"
+            end_uploads(self._store.client, self._store.bucket, below)
 
     def place(self) -> None:
         """Nothing is left to do: the rows are what makes it visible."""
@@ -100,15 +90,10 @@ class BucketDraft:
 
 @contextmanager
 def drafted(store: "S3Storage", prefix: str, *, replace: bool) -> Iterator[Draft]:
-    """A Draft below the prefix, after uploads that an interrupted attempt left open are ended."""
+    """A Draft below the prefix; uploads of its dataset that were given up long ago are ended."""
+    dataset = store.name(prefix.partition("/")[0])
     with translated(prefix):
-        pages = store.client.get_paginator("list_multipart_uploads").paginate(
-            Bucket=store.bucket, Prefix=f"{store.name(prefix)}/"
-        )
-        for upload in [one for page in pages for one in page.get("Uploads", ())]:
-            store.client.abort_multipart_upload(
-                Bucket=store.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
-            )
+        end_uploads(store.client, store.bucket, f"{dataset}/", abandoned=True)
     yield BucketDraft(store, prefix, replace=replace)
 
 
@@ -145,34 +130,48 @@ def send(store: "S3Storage", key: str, source: BinaryIO, hashed: Hashed, *, excl
 
     With ``exclusive`` the server refuses where the key is taken (If-None-Match), and Conflict is
     raised unless the same file lies there: an answer that was lost makes boto3 send again. Raises
-    StorageError for every other failure; parts that were sent are thrown away.
+    StorageError for every other failure. A large file goes on where an earlier attempt broke off.
     """
-    about = {"Bucket": store.bucket, "Key": store.name(key)}
-    condition = {"IfNoneMatch": "*"} if exclusive else {}
-    refused: PortalError
-    source.seek(0)
+    refused: PortalError = StorageError(f"{key!r} does not lie in the store as it was sent.")
     with translated(key):
         try:
-            if hashed.parts:
-                _send_parts(store.client, about, source, hashed, condition)
-            else:
-                store.client.put_object(
-                    **about,
-                    **condition,
-                    Body=source.read(),
-                    ChecksumSHA256=hashed.checksum,
-                    Metadata={DIGEST: hashed.digests.sha256},
-                )
+            resumed = _put(store, store.name(key), source, hashed, exclusive=exclusive)
         except ClientError as error:
             if error.response["Error"]["Code"] != "PreconditionFailed":
                 raise
-            refused = _taken(key)
-        else:
-            refused = StorageError(f"{key!r} does not lie in the store as it was sent.")
-    found = store.head(key)
+            resumed, refused = False, _taken(key)
+        found = store.head(key)
+        if resumed and found["Metadata"].get(DIGEST) != hashed.digests.sha256:
+            # The file ended otherwise when its upload was begun, and that cannot be told before.
+            store.client.delete_object(Bucket=store.bucket, Key=store.name(key))
+            _put(store, store.name(key), source, hashed, exclusive=exclusive)
+            found = store.head(key)
     if not _is_same(store, key, found, hashed):
         raise refused
     return str(found["ETag"])
+
+
+def _put(
+    store: "S3Storage", name: str, source: BinaryIO, hashed: Hashed, *, exclusive: bool
+) -> bool:
+    """Store the object; whether parts of an earlier attempt are in it."""
+    about = {"Bucket": store.bucket, "Key": name}
+    condition = {"IfNoneMatch": "*"} if exclusive else {}
+    metadata = {DIGEST: hashed.digests.sha256}
+    if hashed.parts:
+        with _LARGE:
+            return send_parts(
+                store.client, about, source, hashed, metadata=metadata, condition=condition
+            )
+    source.seek(0)
+    store.client.put_object(
+        **about,
+        **condition,
+        Body=source.read(),
+        ChecksumSHA256=hashed.checksum,
+        Metadata=metadata,
+    )
+    return False
 
 
 def whole_digest(checksum: str | None) -> str | None:
@@ -180,37 +179,6 @@ def whole_digest(checksum: str | None) -> str | None:
     if checksum is None or "-" in checksum:
         return None
     return base64.b64decode(checksum).hex()
-
-
-def _send_parts(
-    client: Any, about: dict[str, str], source: BinaryIO, hashed: Hashed, condition: dict[str, str]
-) -> None:
-    def part(number: int, body: bytes) -> dict[str, Any]:
-        checksum = hashed.parts[number - 1]
-        got = client.upload_part(
-            **about, UploadId=made, PartNumber=number, Body=body, ChecksumSHA256=checksum
-        )
-        return {"PartNumber": number, "ETag": got["ETag"], "ChecksumSHA256": checksum}
-
-    with _LARGE:
-        made = client.create_multipart_upload(
-            **about, ChecksumAlgorithm="SHA256", Metadata={DIGEST: hashed.digests.sha256}
-        )["UploadId"]
-        try:
-            sent: list[Future[dict[str, Any]]] = []
-            with ThreadPoolExecutor(_PARTS_AT_ONCE) as pool:
-                for number in range(1, len(hashed.parts) + 1):
-                    if number > _PARTS_AT_ONCE:
-                        sent[-_PARTS_AT_ONCE].result()
-                    sent.append(pool.submit(part, number, source.read(hashed.part)))
-            parts = {"Parts": [one.result() for one in sent]}
-            client.complete_multipart_upload(
-                **about, **condition, UploadId=made, MultipartUpload=parts
-            )
-        except BaseException:
-            with suppress(ClientError, BotoCoreError):
-                client.abort_multipart_upload(**about, UploadId=made)
-            raise
 
 
 def _is_same(store: "S3Storage", key: str, found: dict[str, Any], hashed: Hashed) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from requests_app.audit import log
 from requests_app.datasets.models import Release
 from requests_app.distribution.verifying import Difference, Kind, verify_release
 from requests_app.management.command import PortalCommand, Stopped
@@ -30,7 +31,7 @@ class Command(PortalCommand):
         if found is None:
             raise Stopped(f"There is no release {version} of “{slug}”.", returncode=2)
         with self.progress("Verifying") as progress:
-            self._differences = verify_release(found, progress)
+            self._differences = verify_release(release=found, by=log.OPERATOR, progress=progress)
         return {
             "dataset": slug,
             "version": version,

@@ -1,4 +1,5 @@
-// <span data-awaited="URL">: asks every few seconds whether the document is there, then offers it.
+// <span data-awaited="URL">: asks every few seconds whether the document is there, then offers it
+// (under the name in data-awaited-name, where there is one).
 (() => {
   "use strict";
 
@@ -10,8 +11,9 @@
     if (status === 200) {
       const link = document.createElement("a");
       link.href = place.dataset.awaited;
-      link.textContent = "Download the PDF";
-      place.replaceChildren("Ready: ", link);
+      const name = place.dataset.awaitedName;
+      link.textContent = name || "Download the PDF";
+      place.replaceChildren(...(name ? [link] : ["Ready: ", link]));
     } else if (status === 202 && left > 0) {
       setTimeout(() => wait(place, left - 1), PAUSE);
     }

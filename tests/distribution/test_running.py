@@ -1,0 +1,61 @@
+"""What runs is vouched for, and told as far as its process knows."""
+
+import socket
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from requests_app.distribution.running import Watcher
+from requests_app.distribution.settling import Ending, settle
+from requests_app.distribution.transfers import Outcome
+from tests.factories.distribution import make_link
+from tests.factories.transfers import make_transfer
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def line():
+    ours, theirs = socket.socketpair()
+    yield ours
+    ours.close()
+    theirs.close()
+
+
+@pytest.fixture
+def watcher(monkeypatch):
+    monkeypatch.setattr(Watcher, "_watch", lambda self: None)
+    return Watcher()
+
+
+def test_each_row_is_told_how_far_its_own_transfer_is(watcher, line, django_assert_num_queries):
+    link, long_ago = make_link()[0], timezone.now() - timedelta(hours=1)
+    rows = [make_transfer(link, seen_at=long_ago) for _ in range(3)]
+    sending = [watcher.add(row, line) for row in rows]
+    sending[0].sent, sending[1].sent = 40, 7
+    with django_assert_num_queries(2):
+        watcher.look()
+    for row in rows:
+        row.refresh_from_db()
+        assert row.seen_at > long_ago
+    assert [row.bytes_sent for row in rows] == [40, 7, None]
+
+
+def test_what_has_ended_meanwhile_keeps_what_was_entered(watcher, line):
+    row = make_transfer()
+    watcher.add(row, line).sent = 40
+    settle([Ending(row.pk, 100, Outcome.COMPLETE)])
+    watcher.look()
+    row.refresh_from_db()
+    assert row.bytes_sent == 100
+
+
+def test_a_process_that_dies_has_told_nothing_for_certain(watcher, line):
+    """How far it came is for those who watch; its entry says that nobody knows."""
+    row = make_transfer()
+    watcher.add(row, line).sent = 40
+    watcher.look()
+    settle([Ending(row.pk, None, Outcome.UNKNOWN)])
+    row.refresh_from_db()
+    assert row.bytes_sent is None
