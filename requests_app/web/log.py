@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from requests_app.agreements.failures import failing
 from requests_app.audit import checkpoints, outsider, reading, sequencing, tree
 from requests_app.errors import Invalid, NotFound
 from requests_app.requests.models import AccessRequest
@@ -108,7 +109,7 @@ def receipt(
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Figures of the log in Prometheus' text format; nothing personal is in them."""
+    """Figures in Prometheus' text format, of the log most; nothing personal is in them."""
     since, last = sequencing.waiting_since(), checkpoints.latest()
     figures = {
         "portal_log_entries": ("Entries that have a place in the log.", tree.size()),
@@ -119,6 +120,10 @@ def metrics(request: HttpRequest) -> HttpResponse:
         "portal_log_lag_seconds": (
             "Age of the oldest entry without a place.",
             sequencing.age(since),
+        ),
+        "portal_documents_failing": (
+            "Documents of agreements that could not be made so far.",
+            failing().count(),
         ),
     }
     lines = [
