@@ -55,6 +55,7 @@ def _to_be_issued() -> QuerySet[Agreement]:
 def issue_document(*, agreement_id: UUID | str) -> IssuedDocument | None:
     """Makes the document that the applicant is to sign, and tells them; safe to run twice.
 
+    The document names no certificate of the seal, which is set later, perhaps with a newer key.
     Returns None when there is nothing to do. Raises Misconfigured when it cannot be made. Effects,
     in one transaction: the document, one entry with its digest, a message.
     """
@@ -62,7 +63,7 @@ def issue_document(*, agreement_id: UUID | str) -> IssuedDocument | None:
     if agreement is None:
         return None
     # Outside of the transaction: rendering takes a while, and SQLite has one writer at a time.
-    content = own_certificate.with_place_to_sign(unsealed.render(agreement))
+    content = own_certificate.with_place_to_sign(unsealed.render(agreement, None))
     return _keep_issued(agreement, content)
 
 

@@ -1,14 +1,16 @@
 """Documents that cannot be made."""
 
+import errno
 import logging
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import time_machine
 from celery import current_app
 from django.utils import timezone
 
-from requests_app.agreements import gathering
+from requests_app.agreements import gathering, unsealed
 from requests_app.agreements.documents import countersign_document, render_document, waiting
 from requests_app.agreements.failures import failing
 from requests_app.agreements.models import FailedDocument
@@ -77,7 +79,19 @@ def test_what_does_not_exist_is_not_tried_again():
     assert not FailedDocument.objects.exists()
 
 
-BROKEN = "/nowhere/seal.pem"
+@pytest.fixture
+def break_down(monkeypatch):
+    """Call it, and nothing can be rendered or sealed; `undo` mends it."""
+
+    def refuse(document):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def now():
+        monkeypatch.setattr(unsealed, "render_pdf", refuse)
+        monkeypatch.setattr("requests_app.conf.seal_key_file", lambda: Path("/nowhere/seal.pem"))
+        return monkeypatch
+
+    return now
 
 
 def chosen():
@@ -103,24 +117,24 @@ def granted():
     ],
 )
 def test_every_kind_of_document_pauses_and_the_sweep_leaves_it_alone_meanwhile(
-    make, work, attempt, settings
+    make, work, attempt, break_down
 ):
     agreement = make()
-    right, settings.SEAL_KEY_FILE = settings.SEAL_KEY_FILE, BROKEN
+    broken = break_down()
     assert sweep()[work] == 1
     assert attempt(agreement_id=agreement.pk) is None
     assert sweep()[work] == 0
     assert failing().get().agreement == agreement
-    settings.SEAL_KEY_FILE = right
+    broken.undo()
     with time_machine.travel(failing().get().not_before, tick=False):
         assert sweep()[work] == 1
     assert attempt(agreement_id=agreement.pk) is not None
     assert not failing().exists()
 
 
-def test_the_tasks_of_issuing_and_countersigning_pause(settings):
+def test_the_tasks_of_issuing_and_countersigning_pause(break_down):
     to_issue, to_countersign = chosen(), granted()
-    settings.SEAL_KEY_FILE = BROKEN
+    break_down()
     with pytest.raises(Misconfigured):
         countersign_document(agreement_id=to_countersign.pk)
     assert not failing().exists()
