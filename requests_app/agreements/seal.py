@@ -128,7 +128,7 @@ def seal_pdf(content: bytes, seal: Seal, role: Role, *, certify: bool = True) ->
         if seal.material:
             seal.material.put_into(writer)
         with signer_with(seal.key) as signer:
-            field = SigFieldSpec(role.field)
+            field = SigFieldSpec(role.field, readable_field_name=role.reason)
             PdfSigner(metadata, signer, timestamper=seal.authority, new_field_spec=field).sign_pdf(
                 writer, output=sealed
             )
