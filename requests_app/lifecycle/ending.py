@@ -43,8 +43,10 @@ def end_signing(*, access_request_id: UUID | str) -> AgreementVoid | None:
         return None
     left = left_over().filter(pk=access_request_id).select_related("applicant", "dataset")
     access_request = left.first()
-    agreement = access_request and gathering.end_collecting(access_request, None)
-    if access_request is None or agreement is None:
+    if access_request is None:
+        return None
+    agreement = gathering.end_collecting(access_request, None)
+    if agreement is None:
         return None
     log.record(kinds.SIGNING_ENDED, by=log.SYSTEM, on=access_request, agreement=agreement.number)
     messages.signing_ended(

@@ -103,8 +103,8 @@ def sign(request: HttpRequest, token: str, invitation: Invitation) -> HttpRespon
     if request.method != "POST":
         return _page(request, token, invitation, CosigningForm(shown=shown, legal_name=name), shown)
     if _is_too_fast(request):
-        kept = {**_typed(request), "code": request.POST.get("code", "")}
-        form = CosigningForm(initial=kept, shown=shown, legal_name=name)
+        typed = {**_typed(request), "code": request.POST.get("code", "")}
+        form = CosigningForm(initial=typed, shown=shown, legal_name=name)
         return _page(request, token, invitation, form, shown, status=429, notice=SLOWER)
     if request.POST.get("then") == "code":
         kept = CosigningForm(initial=_typed(request), shown=shown, legal_name=name)
