@@ -4,7 +4,7 @@ from requests_app.agreements.models import (
     Agreement,
     AgreementDocument,
     AgreementText,
-    FailedRendering,
+    FailedDocument,
     SealCertificate,
 )
 from requests_app.agreements.own_signatures import (
@@ -64,7 +64,7 @@ __all__ = [
     "DownloadPolicy",
     "Entry",
     "EthicsDocument",
-    "FailedRendering",
+    "FailedDocument",
     "File",
     "Grant",
     "InstitutionDomain",

@@ -47,3 +47,9 @@ def test_nothing_starts_before_the_roles_are_what_they_should_be(service):
     assert "/roles.sql" in SERVICES["roles"]["command"][-1]
     assert "./roles.sql:/roles.sql:ro" in SERVICES["roles"]["volumes"]
     assert (DOCKER / "roles.sql").is_file()
+
+
+def test_no_other_way_leads_to_the_secrets():
+    for name, service in SERVICES.items():
+        mounts = [str(each) for each in service.get("volumes", [])]
+        assert not any("secrets" in each for each in mounts), name

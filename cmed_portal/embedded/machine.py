@@ -114,7 +114,9 @@ NEEDS = {
     ],
     "dev": [
         Need("pdftotext", program("pdftotext"), "poppler-utils", "poppler-utils", "poppler"),
-        *(Need(tool, program(tool), *[tool] * 3) for tool in ("wget", "curl", "unzip")),
+        *(Need(tool, program(tool), *[tool] * 3) for tool in ("wget", "curl", "unzip", "jq")),
+        Need("certutil", program("certutil"), "libnss3-tools", "nss-tools", "nss"),
+        Need("openssl", program("openssl"), *["openssl"] * 3),
         Need("aria2c", program("aria2c"), *["aria2"] * 3),
         Need("rclone", program("rclone"), *["rclone"] * 3),
         Need("nginx", program("nginx"), "nginx-light", "nginx", "nginx"),

@@ -7,6 +7,7 @@ PARTS: Final = {
     "Grant": "Grants",
     "DownloadLink": "Download links",
     "Agreement": "Agreements",
+    "FailedDocument": "Documents not made",
     "AgreementText": "Agreement texts",
     "Dataset": "Datasets",
     "DownloadPolicy": "Download policies",

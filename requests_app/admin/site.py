@@ -10,7 +10,8 @@ from django.template.response import TemplateResponse
 
 from requests_app.admin.looking import entered
 from requests_app.admin.parts import PARTS
-from requests_app.admin.roles import MAINTAINERS, person, roles
+from requests_app.admin.roles import MAINTAINERS, OVERSIGHT, person, roles
+from requests_app.agreements.failures import failing
 from requests_app.requests.states import State
 from requests_app.requests.visibility import for_review
 
@@ -56,6 +57,8 @@ class PortalAdminSite(AdminSite):
         if roles(request) & MAINTAINERS:
             waiting = for_review(person(request)).filter(state=State.SUBMITTED)
             context["waiting"] = waiting.count()
+        if roles(request) & OVERSIGHT:
+            context["failing"] = failing().count()
         return super().index(request, context)
 
     def login(

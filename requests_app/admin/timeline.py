@@ -25,6 +25,7 @@ TOLD: Final[dict[str, tuple[str, str]]] = {
     kinds.SIGNATURE_REFUSED: ("Signature refused by somebody invited", "warn"),
     kinds.SIGNATORY_REMOVED: ("Signer removed by the applicant", "warn"),
     kinds.SIGNING_STOPPED: ("Collecting signatures stopped by the applicant", "warn"),
+    kinds.SIGNING_ENDED: ("Signing of the new version ended with the grant", "warn"),
     kinds.REQUEST_SUBMITTED: ("Everybody has signed, request submitted", "info"),
     kinds.DOCUMENT_ISSUED: ("Document made for the applicant's own certificate", ""),
     kinds.AGREEMENT_SIGNED_WITH_CERTIFICATE: ("Document signed with an own certificate", "info"),

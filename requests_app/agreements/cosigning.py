@@ -20,6 +20,7 @@ from requests_app.agreements.evidence import Affirmed, Cosigned
 from requests_app.agreements.filling import fill
 from requests_app.agreements.inviting import (
     addressed_to,
+    is_anew,
     lock_request,
     open_invitation,
 )
@@ -78,7 +79,10 @@ def obstacle(invitation: Invitation) -> str:
         return _OVER[found].format(name=name)
     if void := AgreementVoid.objects.filter(agreement=signatory.agreement).first():
         if void.why == AgreementVoid.Why.ENDED:
-            return "The request that you were asked to sign for has ended. Nothing is asked of you."
+            ended = "grant" if is_anew(signatory.agreement) else "request"
+            return (
+                f"The {ended} that you were asked to sign for has ended. Nothing is asked of you."
+            )
         return f"{name} has stopped this signing. If there is a new one, you get a new invitation."
     if signatory.invitations.first() != invitation:
         return "A newer invitation was sent to you since. Open the address in that e-mail."

@@ -10,12 +10,12 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
-from django.utils import timezone
 
 from requests_app import conf
 from requests_app.agreements import certificates, unsealed
+from requests_app.agreements.failures import paused
 from requests_app.agreements.inviting import addressed_to
-from requests_app.agreements.models import Agreement, AgreementDocument, FailedRendering
+from requests_app.agreements.models import Agreement, AgreementDocument, FailedDocument
 from requests_app.agreements.outstanding import complete, is_complete
 from requests_app.agreements.own_signatures import OwnSignature
 from requests_app.agreements.parties import signed_by
@@ -38,9 +38,8 @@ def waiting() -> QuerySet[Agreement]:
 
     Not those that failed and pause (`retrying`).
     """
-    paused = FailedRendering.objects.filter(not_before__gt=timezone.now())
     unmade = without(Kind.SEALED, complete(Agreement.objects.order_by("signed_at")))
-    return unmade.exclude(pk__in=paused.values("agreement"))
+    return unmade.exclude(pk__in=paused(FailedDocument.Kind.SEALED).values("agreement"))
 
 
 def without(kind: Kind, agreements: QuerySet[Agreement]) -> QuerySet[Agreement]:

@@ -150,14 +150,15 @@ class SealNote:
     `level` such as "B-B"; `dated_by` says whose word its time is: the "portal", an "authority"
     whose certificate is not checked, or a "trusted authority"; the digest is of the certificate
     (DER), in hexadecimal; the addresses are where anybody verifies the document, and where the
-    portal's certificates are published.
+    portal's certificates are published. The first three are empty in a document that its applicant
+    signs first: when it is sealed, perhaps with another key, nothing in it can be written any more.
     """
 
-    level: str
-    certificate_sha256: str
     verify_url: str
     certificates_url: str
-    dated_by: str = "portal"
+    level: str = ""
+    certificate_sha256: str = ""
+    dated_by: str = ""
 
 
 def embedded(
@@ -173,7 +174,10 @@ def embedded(
         "answers": dict(answers),
         "format": FORMAT,
         "signatories": [party.as_json() for party in parties],
-        "seal": {**asdict(seal), "kind": "PAdES signature by the portal"},
+        "seal": {
+            **{name: told for name, told in asdict(seal).items() if told},
+            "kind": "PAdES signature by the portal",
+        },
     }
 
 

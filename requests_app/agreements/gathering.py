@@ -87,16 +87,18 @@ def stop_collecting(*, access_request_id: UUID | str, by: User) -> AgreementVoid
     return void(agreement, AgreementVoid.Why.STOPPED, by)
 
 
-def end_collecting(access_request: AccessRequest, by: User) -> None:
-    """Voids what is being collected for a request that ends; nothing when nothing is.
+def end_collecting(access_request: AccessRequest, by: User | None) -> Agreement | None:
+    """Voids what is being collected for a request or a grant that ends; None when nothing is.
 
-    Part of the verb that ends it and writes the entry. Effects: the void, and the messages.
+    Part of the verb that ends it and writes the entry; `by` is None where nobody did: a grant ran
+    out. Effects: the void, and the messages.
     """
     agreement = open_agreement(access_request)
     if agreement is not None:
         if access_request.collecting_since is not None:
             transitions.set_collecting(access_request, None)
         void(agreement, AgreementVoid.Why.ENDED, by)
+    return agreement
 
 
 def drop(access_request: AccessRequest, *, email: str, by: User, reason: str) -> None:
@@ -115,13 +117,14 @@ def drop(access_request: AccessRequest, *, email: str, by: User, reason: str) ->
             complete_if_all_signed(agreement, by=by)
 
 
-def void(agreement: Agreement, why: AgreementVoid.Why, by: User) -> AgreementVoid:
+def void(agreement: Agreement, why: AgreementVoid.Why, by: User | None) -> AgreementVoid:
     """Keeps that an agreement never came to be, and tells everybody who was asked to sign it."""
     made = AgreementVoid.objects.create(agreement=agreement, why=why, by=by)
     name = agreement.values["applicant_name"]
+    ended = "grant" if is_anew(agreement) else "request"
     sentence = {
         AgreementVoid.Why.STOPPED: f"{name} has stopped this signing, to change something.",
-        AgreementVoid.Why.ENDED: f"The request of {name} has ended.",
+        AgreementVoid.Why.ENDED: f"The {ended} of {name} has ended.",
     }[why]
     for signatory in signatories_of(agreement):
         found = outcome(signatory)

@@ -1,6 +1,6 @@
 """Texts of the Data Access Agreement, signed agreements, and their rendered documents.
 
-Rows of this module are append-only but for `FailedRendering`: triggers refuse UPDATE and DELETE
+Rows of this module are append-only but for `FailedDocument`: triggers refuse UPDATE and DELETE
 (`audit.guarded`).
 """
 
@@ -142,21 +142,40 @@ class AgreementDocument(models.Model):
         return f"{self.agreement}.pdf"
 
 
-class FailedRendering(models.Model):
-    """An agreement whose document could not be made: how often, why the last time, and the pause.
+class FailedDocument(models.Model):
+    """A document of an agreement that could not be made: how often, why the last time, the pause.
 
     The one table of this module that changes. The row stays when the document is made after all.
     """
 
-    agreement = models.OneToOneField(
-        Agreement, on_delete=models.PROTECT, related_name="failed_rendering"
+    class Kind(models.TextChoices):
+        ISSUED = "issued", "To be signed with the applicant's certificate"
+        SEALED = "sealed", "Sealed"
+        COUNTERSIGNED = "countersigned", "Countersigned"
+
+    agreement = models.ForeignKey(
+        Agreement, on_delete=models.PROTECT, related_name="failed_documents"
     )
+    kind = models.CharField(max_length=13, choices=Kind, default=Kind.SEALED)
     attempts = models.PositiveIntegerField(default=0)
-    not_before = models.DateTimeField(default=timezone.now)
+    not_before = models.DateTimeField("tried again after", default=timezone.now)
     last_error = models.CharField(max_length=500, blank=True)
 
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("agreement", "kind"), name="failed_document_once"),
+            models.CheckConstraint(
+                condition=Q(kind__in=("issued", "sealed", "countersigned")),
+                name="failed_document_kind_known",
+            ),
+        )
+
     def __str__(self) -> str:
-        return f"{self.agreement}: {self.attempts} failed"
+        return f"{self.agreement}, {self.kind}: {self.attempts} failed"
+
+    @property
+    def audit_ref(self) -> str:
+        return self.agreement.audit_ref
 
 
 def without_content() -> "Prefetch[str, QuerySet[AgreementDocument], str]":

@@ -104,7 +104,8 @@ def with_place_to_sign(content: bytes) -> bytes:
     """Returns the PDF with an empty signature field, which signing programs offer to fill in."""
     issued = BytesIO()
     writer = IncrementalPdfFileWriter(BytesIO(content))
-    append_signature_field(writer, SigFieldSpec(FIELD))
+    place = SigFieldSpec(FIELD, readable_field_name="Signature of the Applicant")
+    append_signature_field(writer, place)
     # "Signatures exist, append only": signing sets it (ISO 32000-2, 12.7.3), so it must not change.
     writer.root["/AcroForm"]["/SigFlags"] = NumberObject(3)  # type: ignore[no-untyped-call] # same
     writer.write(issued)  # type: ignore[no-untyped-call] # pyHanko is typed in parts

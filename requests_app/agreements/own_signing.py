@@ -11,6 +11,7 @@ from django.urls import reverse
 from requests_app import conf, queue
 from requests_app.agreements import own_certificate, unsealed
 from requests_app.agreements.completing import complete_if_all_signed
+from requests_app.agreements.failures import Kind, paused
 from requests_app.agreements.models import Agreement
 from requests_app.agreements.outstanding import all_others_signed, without_void
 from requests_app.agreements.own_signatures import (
@@ -38,7 +39,14 @@ def choose(agreement: Agreement) -> None:
 
 
 def waiting() -> QuerySet[Agreement]:
-    """Returns the agreements whose document is to be issued, oldest first."""
+    """Returns the agreements whose document is to be issued, oldest first.
+
+    Not those that failed and pause (`retrying`).
+    """
+    return _to_be_issued().exclude(pk__in=paused(Kind.ISSUED).values("agreement"))
+
+
+def _to_be_issued() -> QuerySet[Agreement]:
     issued = IssuedDocument.objects.filter(agreement=OuterRef("pk"))
     chosen = Agreement.objects.exclude(own_certificate=None).filter(~Exists(issued))
     return all_others_signed(without_void(chosen)).order_by("signed_at")
@@ -47,21 +55,22 @@ def waiting() -> QuerySet[Agreement]:
 def issue_document(*, agreement_id: UUID | str) -> IssuedDocument | None:
     """Makes the document that the applicant is to sign, and tells them; safe to run twice.
 
+    The document names no certificate of the seal, which is set later, perhaps with a newer key.
     Returns None when there is nothing to do. Raises Misconfigured when it cannot be made. Effects,
     in one transaction: the document, one entry with its digest, a message.
     """
-    agreement = waiting().filter(pk=agreement_id).select_related("text", "signer").first()
+    agreement = _to_be_issued().filter(pk=agreement_id).select_related("text", "signer").first()
     if agreement is None:
         return None
     # Outside of the transaction: rendering takes a while, and SQLite has one writer at a time.
-    content = own_certificate.with_place_to_sign(unsealed.render(agreement))
+    content = own_certificate.with_place_to_sign(unsealed.render(agreement, None))
     return _keep_issued(agreement, content)
 
 
 @transaction.atomic
 def _keep_issued(agreement: Agreement, content: bytes) -> IssuedDocument | None:
     AccessRequest.objects.select_for_update(of=("self",)).get(pk=agreement.access_request_id)
-    if not waiting().filter(pk=agreement.pk).exists():
+    if not _to_be_issued().filter(pk=agreement.pk).exists():
         return None
     digest = hashlib.sha256(content).hexdigest()
     document = IssuedDocument.objects.create(

@@ -87,8 +87,10 @@ def _markup(document: AgreementDocumentInput, wording: Wording) -> SafeString:
 
 def _qr_code(address: str) -> SafeString:
     """The address as a QR code (ISO/IEC 18004) in SVG, which stands in the page itself."""
-    drawn = segno.make_qr(address, error="m").svg_inline(border=0, dark="#12263a", omitsize=True)
-    return mark_safe(drawn)  # noqa: S308 - nothing but a path made of numbers
+    code = segno.make_qr(address, error="m")
+    title = f"QR code that leads to {address}"  # segno escapes it
+    drawn = code.svg_inline(border=0, dark="#12263a", omitsize=True, title=title)
+    return mark_safe(drawn)  # noqa: S308 - a title, and a path made of numbers
 
 
 def _attachment(document: AgreementDocumentInput) -> Attachment:

@@ -106,8 +106,9 @@ def prepare() -> Seal:
 def seal_pdf(content: bytes, seal: Seal, role: Role, *, certify: bool = True) -> bytes:
     """Returns `content` with a seal added as an incremental update.
 
-    The first seal certifies, unless `certify` is false: a document that its applicant signed can
-    not be certified any more, since only the first signature of a file may.
+    Its reason, which readers show, names its level. The first seal certifies, unless `certify` is
+    false: a document that its applicant signed can not be certified any more, since only the first
+    signature of a file may.
     Raises Misconfigured when the key may not sign or the time-stamp authority gives no stamp; then
     there is no document at all. The network is used for that stamp only.
     """
@@ -117,7 +118,7 @@ def seal_pdf(content: bytes, seal: Seal, role: Role, *, certify: bool = True) ->
         subfilter=SigSeedSubFilter.PADES,
         name=_common_name(seal.key.certificate),
         location=conf.base_url(),
-        reason=role.reason,
+        reason=f"{role.reason} (PAdES {seal.level.value})",
         certify=certify and role is Role.SEAL,
         docmdp_permissions=MDPPerm.FILL_FORMS,
     )
@@ -127,7 +128,7 @@ def seal_pdf(content: bytes, seal: Seal, role: Role, *, certify: bool = True) ->
         if seal.material:
             seal.material.put_into(writer)
         with signer_with(seal.key) as signer:
-            field = SigFieldSpec(role.field)
+            field = SigFieldSpec(role.field, readable_field_name=role.reason)
             PdfSigner(metadata, signer, timestamper=seal.authority, new_field_spec=field).sign_pdf(
                 writer, output=sealed
             )

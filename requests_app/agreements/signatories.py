@@ -115,12 +115,19 @@ class AgreementVoid(models.Model):
 
     class Why(models.TextChoices):
         STOPPED = "stopped", "The applicant stopped, to change something."
-        ENDED = "ended", "The request was withdrawn or the agreement declined."
+        ENDED = "ended", "The request or the grant that it was signed for ended."
 
     agreement = models.OneToOneField(Agreement, on_delete=models.PROTECT, related_name="void")
     why = models.CharField(max_length=7, choices=Why)
     at = models.DateTimeField(default=timezone.now)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Empty where nobody ended it: the grant ran out.",
+    )
 
     def __str__(self) -> str:
         return f"{self.agreement} is void"

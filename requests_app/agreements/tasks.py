@@ -1,8 +1,8 @@
-"""Rendering as a task."""
+"""Making documents as tasks."""
 
 from celery import shared_task
 
-from requests_app.agreements import own_signing, retrying
+from requests_app.agreements import retrying
 
 
 @shared_task(name="agreements.render_document")
@@ -12,4 +12,4 @@ def render_document(agreement_id: str) -> None:
 
 @shared_task(name="agreements.issue_document")
 def issue_document(agreement_id: str) -> None:
-    own_signing.issue_document(agreement_id=agreement_id)
+    retrying.try_to_issue(agreement_id=agreement_id)

@@ -44,6 +44,7 @@ AGREEMENT_COSIGNED = "signatory:agreement:signed"
 SIGNATURE_REFUSED = "signatory:agreement:refused"
 SIGNATORY_REMOVED = "applicant:signatory:removed"
 SIGNING_STOPPED = "applicant:agreement:stopped"
+SIGNING_ENDED = "portal:agreement:ended"
 DOCUMENT_ISSUED = "portal:agreement:issued"
 AGREEMENT_SIGNED_WITH_CERTIFICATE = "applicant:agreement:signed_with_certificate"
 REQUEST_SUBMITTED = "portal:request:submitted"
@@ -113,6 +114,7 @@ KINDS: dict[str, Fields] = {
     SIGNATURE_REFUSED: _fields("agreement role", "reason"),
     SIGNATORY_REMOVED: _fields("agreement role", "reason"),
     SIGNING_STOPPED: _fields("from to agreement"),
+    SIGNING_ENDED: _fields("agreement"),
     DOCUMENT_ISSUED: _fields("sha256 size"),
     AGREEMENT_SIGNED_WITH_CERTIFICATE: _fields(
         "agreement sha256 certificate_sha256 algorithm trusted", "subject"

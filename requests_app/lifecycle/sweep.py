@@ -9,7 +9,7 @@ from requests_app import queue
 from requests_app.agreements import documents, own_signing
 from requests_app.audit import witnesses
 from requests_app.distribution import countersigning, links, manifest_signatures, transfers
-from requests_app.lifecycle import reconsent, reconsent_notices
+from requests_app.lifecycle import ending, reconsent, reconsent_notices
 from requests_app.notifications import delivery, log_mail
 
 # What waits -> (rows that want the work, the task that does it, the task's argument).
@@ -20,6 +20,11 @@ WORK: dict[str, tuple[Callable[[], QuerySet[Any]], str, str]] = {
     "links": (links.grants_without_link, "distribution.issue_link", "grant_id"),
     "reconsents": (reconsent_notices.waiting, "lifecycle.give_notice", "grant_id"),
     "new versions": (reconsent.signed_and_waiting, "lifecycle.take_effect", "agreement_id"),
+    "signings of grants that ended": (
+        ending.left_over,
+        "lifecycle.end_signing",
+        "access_request_id",
+    ),
     "messages": (delivery.waiting, "notifications.deliver", "message_id"),
     "manifests": (manifest_signatures.unsigned, "distribution.sign_manifest", "release_id"),
     "witnesses": (witnesses.waiting, "audit.ask_witness", "post_id"),

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from requests_app.lifecycle import forgetting, reconsent, reconsent_notices
+from requests_app.lifecycle import ending, forgetting, reconsent, reconsent_notices
 from requests_app.lifecycle import sweep as sweeping
 
 
@@ -19,6 +19,11 @@ def give_notice(grant_id: str) -> None:
 @shared_task(name="lifecycle.take_effect")
 def take_effect(agreement_id: str) -> None:
     reconsent.take_effect(agreement_id=agreement_id)
+
+
+@shared_task(name="lifecycle.end_signing")
+def end_signing(access_request_id: str) -> None:
+    ending.end_signing(access_request_id=access_request_id)
 
 
 @shared_task(name="lifecycle.apply_retention")

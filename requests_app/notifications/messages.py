@@ -155,6 +155,11 @@ def grant_suspended(**letter: Unpack[Letter]) -> Message:
     return _decided("grant_suspended", letter)
 
 
+def signing_ended(*, number: str, **letter: Unpack[Letter]) -> Message:
+    """To the holder of a grant that ran out while others had yet to sign the new version."""
+    return _about_request("signing_ended", letter, number=number)
+
+
 def grant_revoked(**letter: Unpack[Letter]) -> Message:
     """To the holder of a grant: it has ended, why, and what the agreement asks of them now."""
     return _decided("grant_revoked", letter)

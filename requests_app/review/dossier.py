@@ -6,7 +6,8 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef
 
-from requests_app.agreements.models import Agreement, AgreementDocument
+from requests_app.agreements.failures import failing
+from requests_app.agreements.models import Agreement, AgreementDocument, FailedDocument
 from requests_app.agreements.outstanding import complete
 from requests_app.distribution.models import Grant
 from requests_app.errors import NotFound
@@ -40,6 +41,7 @@ class Dossier:
     agreement: Agreement
     answers: Mapping[str, Any]
     document: AgreementDocument | None
+    failures: list[FailedDocument]
     ethics_document: EthicsDocument | None
     people: list[Colleague]
     earlier_agreements: list[Agreement]
@@ -118,6 +120,7 @@ def dossier(access_request: AccessRequest, *, reader: User) -> Dossier:
         agreement=agreement,
         answers=agreement.values,
         document=agreement.document,
+        failures=list(failing().filter(agreement=agreement)),
         ethics_document=signed_ethics_document(agreement),
         people=_people(named, theirs),
         earlier_agreements=list(earlier.annotate(is_rendered=rendered)),

@@ -47,7 +47,7 @@ def standing(invitation: Invitation) -> Standing:
 def _after_signing(agreement: Agreement) -> str:
     if AgreementVoid.objects.filter(agreement=agreement).exists():
         return (
-            "The signing was stopped before all had signed, so your signature has no effect. If it "
+            "The signing ended before all had signed, so your signature has no effect. If it "
             "is wanted again, you get a new invitation."
         )
     if is_complete(agreement):

@@ -87,11 +87,13 @@ def invited(view: View) -> Callable[..., HttpResponse]:
         found = standing(invitation)
         if found is not OPEN:
             return _tell(request, found, invitation)
-        if request.method == "POST" and not ratelimit.consume(request, action=RATE_LIMIT):
-            return _tell(request, Standing("Not so fast", SLOWER, status=429))
         return private(view(request, secret, invitation))
 
     return enter
+
+
+def _is_too_fast(request: HttpRequest) -> bool:
+    return not ratelimit.consume(request, action=RATE_LIMIT)
 
 
 @invited
@@ -100,6 +102,10 @@ def sign(request: HttpRequest, token: str, invitation: Invitation) -> HttpRespon
     shown, name = preview_for(invitation.signatory), invitation.signatory.name
     if request.method != "POST":
         return _page(request, token, invitation, CosigningForm(shown=shown, legal_name=name), shown)
+    if _is_too_fast(request):
+        typed = {**_typed(request), "code": request.POST.get("code", "")}
+        form = CosigningForm(initial=typed, shown=shown, legal_name=name)
+        return _page(request, token, invitation, form, shown, status=429, notice=SLOWER)
     if request.POST.get("then") == "code":
         kept = CosigningForm(initial=_typed(request), shown=shown, legal_name=name)
         return _send(request, token, invitation, kept, shown)
@@ -162,7 +168,11 @@ def say_no(request: HttpRequest, token: str, invitation: Invitation) -> HttpResp
         "invited": addressed_to(signatory),
         "form": form,
     }
-    if request.method == "POST" and form.is_valid():
+    status = 400
+    if request.method == "POST" and _is_too_fast(request):
+        form.point_out({"": [SLOWER]})
+        status = 429
+    elif request.method == "POST" and form.is_valid():
         try:
             refuse(token=token, reason=form.cleaned_data["reason"])
         except Invalid as error:
@@ -172,7 +182,7 @@ def say_no(request: HttpRequest, token: str, invitation: Invitation) -> HttpResp
         else:
             return redirect("invited_sign", token)
     context["problems"] = problems(form) if form.is_bound else []
-    status = 400 if context["problems"] else 200
+    status = status if context["problems"] else 200
     return render(request, "web/invited/refuse.html", context, status=status)
 
 
@@ -196,6 +206,7 @@ def _page(
         "shown": shown,
         "form": form,
         "problems": problems(form) if form.is_bound else [],
+        "begun": form.is_bound or "typed_name" in request.POST,
         "code_sent_at": codes.sent_at(signatory),
         "notice": notice,
     }

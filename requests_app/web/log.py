@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from requests_app import conf
+from requests_app.agreements.failures import failing
 from requests_app.audit import checkpoints, outsider, reading, sequencing, tree, witnesses
 from requests_app.errors import Invalid, NotFound
 from requests_app.requests.models import AccessRequest
@@ -113,7 +114,7 @@ def receipt(
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Figures of the log in Prometheus' text format, for whoever has the operator's token.
+    """Figures in Prometheus' text format, of the log most, for whoever has the operator's token.
 
     They tell how much happens in the portal, so without a token in the settings there are none.
     """
@@ -134,6 +135,10 @@ def metrics(request: HttpRequest) -> HttpResponse:
         "portal_log_lag_seconds": (
             "Age of the oldest entry without a place.",
             sequencing.age(since),
+        ),
+        "portal_documents_failing": (
+            "Documents of agreements that could not be made so far.",
+            failing().count(),
         ),
     }
     lines = [

@@ -27,6 +27,7 @@ TOLD: Final[dict[str, tuple[str, str]]] = {
     kinds.SIGNATURE_REFUSED: ("{} does not sign the agreement", "bad"),
     kinds.SIGNATORY_REMOVED: ("You removed {} from those who are to sign", ""),
     kinds.SIGNING_STOPPED: ("You stopped collecting signatures", "warn"),
+    kinds.SIGNING_ENDED: ("The signing of the new version ended with your grant", "warn"),
     kinds.REQUEST_SUBMITTED: ("Everybody has signed: the request was submitted", "good"),
     kinds.DOCUMENT_ISSUED: ("The document was made for you to sign with your certificate", ""),
     kinds.AGREEMENT_SIGNED_WITH_CERTIFICATE: ("You signed the document with your certificate", ""),

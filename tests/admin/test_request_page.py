@@ -1,5 +1,8 @@
+from datetime import UTC, datetime
+
 import pytest
 
+from requests_app.agreements.models import FailedDocument
 from requests_app.audit import kinds, log
 from requests_app.requests.states import State, Verb
 from requests_app.review import decisions
@@ -182,6 +185,20 @@ def test_an_erased_value_is_said_to_be_erased(enter):
     assert "(erased)" in text
 
 
+def test_a_document_that_cannot_be_made_is_told_with_when_it_is_tried_again(enter):
+    access_request = AccessRequestFactory()
+    agreement = sign(access_request, rendered=False)
+    client = enter(approver(access_request.dataset))
+    assert "PDF is still being made" in client.get(page_of(access_request)).text
+    FailedDocument.objects.create(
+        agreement=agreement, attempts=3, not_before=datetime(2026, 2, 1, 9, 30, tzinfo=UTC)
+    )
+    text = client.get(page_of(access_request)).text
+    assert "could not be made, in 3 attempts" in text
+    assert "tried again after 1 February 2026, 09:30 UTC" in text
+    assert "PDF is still being made" not in text
+
+
 def test_a_verdict_that_changed_since_signing_is_told(enter):
     access_request = submitted(email="noddy@gmail.com", email_standing="institution")
     text = enter(auditor()).get(page_of(access_request)).text
@@ -206,7 +223,7 @@ def test_the_page_costs_the_same_however_much_happened(enter, count, django_asse
         )
         sign(access_request)
     client = enter(by)
-    with django_assert_num_queries(34):
+    with django_assert_num_queries(35):
         client.get(page_of(access_request))
 
 

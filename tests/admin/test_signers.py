@@ -99,5 +99,5 @@ def test_the_page_costs_the_same_for_one_signer_and_for_three(
 ):
     agreement = signed_by_all(*(f"Gull {number}" for number in range(count)))
     client = enter(approver(agreement.access_request.dataset))
-    with django_assert_num_queries(39):
+    with django_assert_num_queries(40):
         client.get(page_of(agreement.access_request))

@@ -8,6 +8,7 @@ from lxml import html
 
 from requests_app.admin.parts import PARTS
 from requests_app.admin.site import site
+from requests_app.agreements.models import AgreementDocument, FailedDocument
 from requests_app.audit import kinds, log
 from requests_app.distribution.policy import DownloadPolicy
 from requests_app.identity.models import InstitutionDomain
@@ -32,6 +33,7 @@ READERS = {
     "grant": "approver reviewer auditor",
     "downloadlink": "approver reviewer auditor",
     "agreement": "approver reviewer auditor",
+    "faileddocument": "auditor superuser",
     "agreementtext": "approver reviewer auditor superuser",
     "dataset": "approver reviewer auditor superuser",
     "downloadpolicy": "approver reviewer auditor superuser",
@@ -70,6 +72,12 @@ def world():
         "grant": grant,
         "downloadlink": link,
         "agreement": grant.agreement,
+        "faileddocument": FailedDocument.objects.create(
+            agreement=grant.agreement,
+            kind=FailedDocument.Kind.COUNTERSIGNED,
+            attempts=3,
+            last_error="OSError: No space left on device",
+        ),
         "agreementtext": grant.agreement.text,
         "dataset": dataset,
         "downloadpolicy": DownloadPolicy.objects.create(dataset=dataset),
@@ -245,6 +253,23 @@ def test_lists_cost_the_same_however_long_they_are(enter, part, count, django_as
     expected = {"grant": 15, "downloadlink": 13, "agreement": 18}[part]
     with django_assert_num_queries(expected):
         assert client.get(at(f"{part}_changelist")).status_code == 200
+
+
+def test_documents_that_cannot_be_made_are_listed_with_the_cause_until_they_are(enter, world):
+    people, objects = world
+    client, failed = enter(people["superuser"]), objects["faileddocument"]
+    index = client.get(reverse("admin:index")).text
+    assert "1 document could not be made" in index
+    assert at("faileddocument_changelist") in index
+    listed = client.get(at("faileddocument_changelist")).text
+    assert failed.agreement.number in listed
+    assert "No space left on device" in listed
+    assert "could not be made" not in enter(people["approver"]).get(reverse("admin:index")).text
+    AgreementDocument.objects.create(
+        agreement=failed.agreement, kind=failed.kind, content=b"", size=0, sha256="0" * 64
+    )
+    assert failed.agreement.number not in client.get(at("faileddocument_changelist")).text
+    assert "could not be made" not in client.get(reverse("admin:index")).text
 
 
 def test_secrets_and_contents_are_never_shown(enter, world):

@@ -48,6 +48,15 @@ def test_a_field_that_is_missing_or_not_described_is_refused():
         Draft202012Validator(SCHEMA).validate(evidence | {"more": ""})
 
 
+def test_only_a_document_that_its_applicant_signs_first_may_leave_the_seal_unnamed():
+    evidence = embedded(signed_agreement())
+    for name in ("certificate_sha256", "level"):
+        less = {k: v for k, v in evidence["seal"].items() if k != name}
+        with pytest.raises(ValidationError):
+            Draft202012Validator(SCHEMA).validate(evidence | {"seal": less})
+        Draft202012Validator(SCHEMA).validate(evidence | {"seal": less, "own_certificate": True})
+
+
 def test_the_digests_can_be_recomputed_as_the_schema_says():
     agreement = signed_agreement()
     evidence = embedded(agreement)

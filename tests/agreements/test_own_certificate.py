@@ -1,5 +1,6 @@
 """An agreement signed with the applicant's own certificate: what is accepted, and nothing else."""
 
+import json
 import shutil
 import subprocess
 from datetime import timedelta
@@ -7,11 +8,19 @@ from io import BytesIO
 
 import pytest
 from django.utils import timezone
+from jsonschema import Draft202012Validator
 from pyhanko.sign.fields import MDPPerm
 from pypdf import PdfReader, PdfWriter
 from pypdf.annotations import FreeText
 
-from requests_app.agreements import documents, gathering, own_certificate, own_signing
+from requests_app.agreements import (
+    certificates,
+    documents,
+    gathering,
+    own_certificate,
+    own_signing,
+    sealing_keys,
+)
 from requests_app.agreements.cosigning import cosign
 from requests_app.agreements.own_certificate import (
     BROKEN,
@@ -29,12 +38,13 @@ from requests_app.agreements.pdf import render_pdf
 from requests_app.agreements.signing import sign
 from requests_app.agreements.trust import Trust
 from requests_app.agreements.verification import Finding, verify
-from requests_app.audit import kinds
+from requests_app.audit import kinds, log
 from requests_app.audit.models import Entry
 from requests_app.errors import Conflict, Invalid, NotFound
 from requests_app.lifecycle import sweep
 from requests_app.notifications.models import Message
 from requests_app.requests.states import State
+from tests.agreements.test_evidence_schema import SCHEMA
 from tests.factories.agreements import document_input, ready_request, signature
 from tests.factories.cosigning import cosignature, ready_together
 from tests.factories.own_certificates import certificate, sign_pdf
@@ -213,6 +223,36 @@ class TestTheWay:
             ).stdout
             assert told.count("Signature is Valid") == 3
             assert told.count("Total document signed") == 1
+
+    def test_a_key_that_was_replaced_since_the_document_was_issued_makes_nothing_in_it_untrue(
+        self, ada, tmp_path, settings
+    ):
+        settings.SEAL_KEY_FILE = str(tmp_path / "nothing.pem")  # nor is the key read to issue it
+        access_request, agreement = chosen()
+        issued = own_signing.issue_document(agreement_id=agreement.pk)
+        settings.SEAL_KEY_FILE = str(settings.VAR_DIR / "keys" / "seal.pem")
+        before = sealing_keys.load().sha256
+        by = access_request.applicant
+        signed = sign_pdf(bytes(issued.content), ada)
+        own_signing.accept(access_request_id=access_request.pk, by=by, content=signed)
+        certificates.rotate(by=log.OPERATOR)
+        sealed = documents.render_document(agreement_id=agreement.pk)
+        pdf = PdfReader(BytesIO(sealed.content))
+        text = " ".join(" ".join(page.extract_text() for page in pdf.pages).split())
+        noted = json.loads(pdf.attachments["evidence.json"][0])
+        Draft202012Validator(SCHEMA).validate(noted)
+        assert set(noted["seal"]) == {"kind", "verify_url", "certificates_url"}
+        after = sealing_keys.load().sha256
+        for named in (before, after, "B-B", "own clock"):
+            assert named not in text
+        assert "its level, its time and its certificate stand in the seal itself" in text
+        assert "The Applicant signs this document first" in text
+        told = verify(bytes(sealed.content), Trust.published())
+        assert told.finding is Finding.GENUINE
+        assert told.facts.seals[0].certificate_sha256 == after != before
+        assert after in certificates.published()
+        _, seal = pdf.get_fields().values()
+        assert seal["/V"]["/Reason"].endswith("(PAdES B-B)")
 
     def test_a_document_is_issued_when_all_others_have_signed(self, ada):
         access_request = ready_together("Bea Sterna")

@@ -1,17 +1,30 @@
 """Documents that cannot be made."""
 
+import errno
 import logging
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import time_machine
+from celery import current_app
 from django.utils import timezone
 
-from requests_app.agreements.documents import waiting
-from requests_app.agreements.models import FailedRendering
-from requests_app.agreements.retrying import failing, try_to_render
-from requests_app.errors import NotFound
-from tests.factories.agreements import signed_agreement
+from requests_app.agreements import gathering, unsealed
+from requests_app.agreements.documents import countersign_document, render_document, waiting
+from requests_app.agreements.failures import failing
+from requests_app.agreements.models import FailedDocument
+from requests_app.agreements.retrying import try_to_countersign, try_to_issue, try_to_render
+from requests_app.agreements.signing import sign
+from requests_app.distribution.countersigning import countersign
+from requests_app.errors import Misconfigured, NotFound
+from requests_app.lifecycle.reconsent import sign_anew
+from requests_app.lifecycle.sweep import sweep
+from requests_app.requests.states import State
+from tests.factories.agreements import ready_request, signature, signed_agreement
+from tests.factories.distribution import GrantFactory
+from tests.factories.reconsents import campaign_for, long_standing
+from tests.factories.review import put
 
 pytestmark = pytest.mark.django_db
 
@@ -31,13 +44,13 @@ def test_it_is_tried_after_ever_longer_pauses_and_an_operator_is_told_once(broke
             assert waiting().get() == agreement
             assert try_to_render(agreement_id=agreement.pk) is None
             assert not waiting().exists()
-            following = FailedRendering.objects.get().not_before
+            following = FailedDocument.objects.get().not_before
         pauses.append((following - now).total_seconds() / 60)
         now = following
     assert pauses == [1, 2, 4, 8]
     levels = [record.levelno for record in caplog.records if agreement.number in record.message]
     assert levels == [logging.ERROR, *[logging.WARNING] * 3]
-    assert failing().get().failed_rendering.last_error.startswith("Misconfigured: ")
+    assert failing().get().last_error.startswith("Misconfigured: ")
 
     broken_key.undo()
     with time_machine.travel(now, tick=False):
@@ -48,9 +61,9 @@ def test_it_is_tried_after_ever_longer_pauses_and_an_operator_is_told_once(broke
 
 def test_the_pause_does_not_grow_without_end(broken_key):
     agreement = signed_agreement()
-    FailedRendering.objects.create(agreement=agreement, attempts=500)
+    FailedDocument.objects.create(agreement=agreement, attempts=500)
     try_to_render(agreement_id=agreement.pk)
-    pause = FailedRendering.objects.get().not_before - timezone.now()
+    pause = FailedDocument.objects.get().not_before - timezone.now()
     assert timedelta(hours=17) < pause < timedelta(hours=18)
 
 
@@ -63,4 +76,89 @@ def test_one_that_fails_does_not_hold_up_others(broken_key):
 def test_what_does_not_exist_is_not_tried_again():
     with pytest.raises(NotFound):
         try_to_render(agreement_id="00000000-0000-0000-0000-000000000000")
-    assert not FailedRendering.objects.exists()
+    assert not FailedDocument.objects.exists()
+
+
+@pytest.fixture
+def break_down(monkeypatch):
+    """Call it, and nothing can be rendered or sealed; `undo` mends it."""
+
+    def refuse(document):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def now():
+        monkeypatch.setattr(unsealed, "render_pdf", refuse)
+        monkeypatch.setattr("requests_app.conf.seal_key_file", lambda: Path("/nowhere/seal.pem"))
+        return monkeypatch
+
+    return now
+
+
+def chosen():
+    """An agreement whose applicant chose to sign with a certificate."""
+    return sign(**signature(ready_request(), own_certificate=True))
+
+
+def granted():
+    """A sealed agreement with a grant, which is to be countersigned."""
+    agreement = signed_agreement()
+    render_document(agreement_id=agreement.pk)
+    put(agreement.access_request, State.APPROVED)
+    GrantFactory(agreement=agreement)
+    return agreement
+
+
+@pytest.mark.parametrize(
+    ("make", "work", "attempt"),
+    [
+        (signed_agreement, "agreements", try_to_render),
+        (chosen, "documents to sign", try_to_issue),
+        (granted, "countersignatures", try_to_countersign),
+    ],
+)
+def test_every_kind_of_document_pauses_and_the_sweep_leaves_it_alone_meanwhile(
+    make, work, attempt, break_down
+):
+    agreement = make()
+    broken = break_down()
+    assert sweep()[work] == 1
+    assert attempt(agreement_id=agreement.pk) is None
+    assert sweep()[work] == 0
+    assert failing().get().agreement == agreement
+    broken.undo()
+    with time_machine.travel(failing().get().not_before, tick=False):
+        assert sweep()[work] == 1
+    assert attempt(agreement_id=agreement.pk) is not None
+    assert not failing().exists()
+
+
+def test_the_tasks_of_issuing_and_countersigning_pause(break_down):
+    to_issue, to_countersign = chosen(), granted()
+    break_down()
+    with pytest.raises(Misconfigured):
+        countersign_document(agreement_id=to_countersign.pk)
+    assert not failing().exists()
+    current_app.tasks["agreements.issue_document"](agreement_id=str(to_issue.pk))
+    assert countersign(grant_id=to_countersign.grant.pk) is None
+    assert {each.kind for each in failing()} == {"issued", "countersigned"}
+
+
+def test_what_nobody_waits_for_any_more_is_not_said_to_fail():
+    agreement = chosen()
+    FailedDocument.objects.create(agreement=agreement, kind="issued", attempts=3)
+    assert failing().exists()
+    gathering.stop_collecting(access_request_id=agreement.access_request_id, by=agreement.signer)
+    assert not failing().exists()
+
+
+def test_nor_a_countersignature_under_an_agreement_that_a_newer_one_has_replaced():
+    grant = long_standing(granted().grant)
+    FailedDocument.objects.create(agreement=grant.agreement, kind="countersigned", attempts=3)
+    campaign_for(grant)
+    anew = signature(grant.access_request)
+    del anew["access_request_id"]
+    with time_machine.travel(timezone.now() + timedelta(hours=1), tick=False):
+        later = sign_anew(grant_id=grant.pk, **anew | {"reauthenticated_at": timezone.now()})
+        assert failing().exists()
+        render_document(agreement_id=later.pk)
+    assert not failing().exists()

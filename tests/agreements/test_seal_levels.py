@@ -28,10 +28,22 @@ from tests.factories.seals import pem
 def world(tmp_path, settings):
     """A seal under an authority with revocation lists, stamped by a known authority."""
     with authorities.running(tmp_path) as made:
-        settings.SEAL_KEY_FILE = str(made.key_file())
-        settings.TIMESTAMP_URL = made.clock_address
-        settings.TIMESTAMP_ROOTS_FILE = str(made.roots_file)
+        set_up(made, settings)
         yield made
+
+
+@pytest.fixture
+def answering(tmp_path, settings):
+    """The same under authorities that have a responder (OCSP) in place of lists."""
+    with authorities.running(tmp_path, responders=True) as made:
+        set_up(made, settings)
+        yield made
+
+
+def set_up(world, settings):
+    settings.SEAL_KEY_FILE = str(world.key_file())
+    settings.TIMESTAMP_URL = world.clock_address
+    settings.TIMESTAMP_ROOTS_FILE = str(world.roots_file)
 
 
 @pytest.fixture(scope="module")
@@ -70,18 +82,51 @@ def test_with_lists_and_a_known_clock_both_seals_are_b_lt_and_every_validator_ag
     assert verdict.facts.seals[0].stamped_by == "Common Name: Clock on a pier"
     assert verify(sealed, trust_in(world)).facts.seals[0].level == "B-LT"
 
-    reader = PdfFileReader(BytesIO(both))
-    for signature in reader.embedded_signatures:
-        store = DocumentSecurityStore.read_dss(reader)
-        alone = store.as_validation_context(
-            {"trust_roots": roots(world), "revocation_mode": "require"}
-        )
-        status = validate_pdf_signature(signature, alone)
+    for status in judged_by_what_the_file_holds(both, world):
         assert status.bottom_line, status.pretty_print_details()
     assert status.coverage is SignatureCoverageLevel.ENTIRE_FILE
     told = pdfsig(both, tmp_path)
     assert told.count("Signature Validation: Signature is Valid.") == 2
     assert "Total document signed" in told.split("Signature #2")[1]
+
+
+def judged_by_what_the_file_holds(content, world):
+    """What pyHanko's own validator finds of each seal, without a network."""
+    reader = PdfFileReader(BytesIO(content))
+    for signature in reader.embedded_signatures:
+        store = DocumentSecurityStore.read_dss(reader)
+        alone = store.as_validation_context(
+            {"trust_roots": roots(world), "revocation_mode": "require"}
+        )
+        yield validate_pdf_signature(signature, alone)
+
+
+def test_with_responders_both_seals_are_b_lt_by_their_answers_alone(answering, rendered):
+    sealed = seal_pdf(rendered, prepare(), Role.SEAL)
+    both = seal_pdf(sealed, prepare(), Role.COUNTERSIGNATURE)
+    answering.down = {"responders", "clock"}
+    verdict = verify(both, trust_in(answering))
+    assert verdict.finding is Finding.GENUINE
+    assert [(each.level, each.stamp) for each in verdict.facts.seals] == [("B-LT", "trusted")] * 2
+    for status in judged_by_what_the_file_holds(both, answering):
+        assert status.bottom_line, status.pretty_print_details()
+    assert status.coverage is SignatureCoverageLevel.ENTIRE_FILE
+    store = PdfReader(BytesIO(sealed)).root_object["/DSS"]
+    assert len(store["/OCSPs"]) == 2
+    assert "/CRLs" not in store or not store["/CRLs"]
+
+
+def test_without_an_answer_the_level_is_not_claimed(answering):
+    answering.down = {"responders"}
+    assert prepare().level is Level.B_T
+
+
+@pytest.mark.parametrize("whose", ["seals", "clocks"])
+def test_nothing_is_sealed_with_a_certificate_that_a_responder_calls_revoked(answering, whose):
+    revoked = answering.key.certificate if whose == "seals" else answering.clock.certificate
+    getattr(answering, whose).revoked.append(revoked.serial_number)
+    with pytest.raises(Misconfigured, match="was revoked"):
+        prepare()
 
 
 def test_what_is_needed_lies_in_what_the_seal_covers(world, rendered):

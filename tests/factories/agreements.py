@@ -116,6 +116,7 @@ def document_input(
     )
     seal = SealNote(
         level="B-B",
+        dated_by="portal",
         certificate_sha256="c" * 64,
         verify_url="https://portal.example/verify/GULLS-DAA-2026-000001",
         certificates_url="https://portal.example/verify/certificates.pem",

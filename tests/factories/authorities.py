@@ -1,6 +1,7 @@
 """A certificate authority with revocation lists, and a time-stamp authority, on this machine.
 
-The stamps are made by `openssl ts -reply` (RFC 3161), the lists are served over HTTP on loopback.
+The stamps are made by `openssl ts -reply` (RFC 3161) and the answers of the responder by `openssl
+ocsp` (RFC 6960); both, and the lists, are served over HTTP on loopback.
 """
 
 import subprocess
@@ -40,11 +41,15 @@ class Issued(NamedTuple):
 
 
 class Authority:
-    """Issues certificates that name its revocation list; `revoked` are their serial numbers."""
+    """Issues certificates that name its revocation list, or its responder, or neither.
 
-    def __init__(self, name: str, list_address: str = "") -> None:
-        self.list_address = list_address
+    `revoked` are serial numbers.
+    """
+
+    def __init__(self, name: str, list_address: str = "", responder_address: str = "") -> None:
+        self.list_address, self.responder_address = list_address, responder_address
         self.revoked: list[int] = []
+        self.issued: list[int] = []
         self.own = self._issue(name, None, ca=True)
 
     def issue(self, name: str, *extensions: x509.ExtensionType, **usage: bool) -> Issued:
@@ -66,6 +71,23 @@ class Authority:
         signed = builder.sign(self.own.key, hashes.SHA256())
         return signed.public_bytes(serialization.Encoding.DER)
 
+    def responder(self) -> Issued:
+        """A key and certificate that answers for the authority."""
+        answering = x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.OCSP_SIGNING])
+        return self.issue("Responder", answering, x509.OCSPNoCheck(), digital_signature=True)
+
+    def status_index(self) -> str:
+        """What became of each certificate, as `openssl ca` writes it and `openssl ocsp` reads."""
+        written = "%y%m%d%H%M%SZ"
+        ends = (timezone.now() + timedelta(days=400)).strftime(written)
+        then = (timezone.now() - timedelta(hours=1)).strftime(written)
+        rows = []
+        for serial in self.issued:
+            state, since = ("R", then) if serial in self.revoked else ("V", "")
+            number = serial.to_bytes(20, "big").hex().upper()
+            rows.append(f"{state}\t{ends}\t{since}\t{number}\tunknown\t/CN={number}\n")
+        return "".join(rows)
+
     def _issue(
         self,
         name: str,
@@ -77,14 +99,15 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         above = issuer or Issued(key, None)  # type: ignore[arg-type] # signs itself
-        now = timezone.now()
+        now, serial = timezone.now(), x509.random_serial_number()
+        self.issued.append(serial)
         granted = {"key_cert_sign": True, "crl_sign": True} if ca else usage
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(above.certificate.subject if issuer else subject)
             .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
+            .serial_number(serial)
             .not_valid_before(now - timedelta(days=2))
             .not_valid_after(now + timedelta(days=400))
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
@@ -104,20 +127,33 @@ class Authority:
             place = x509.UniformResourceIdentifier(self.list_address)
             point = x509.DistributionPoint([place], None, None, None)
             builder = builder.add_extension(x509.CRLDistributionPoints([point]), critical=False)
+        if issuer and self.responder_address:
+            place = x509.UniformResourceIdentifier(self.responder_address)
+            access = x509.AccessDescription(x509.AuthorityInformationAccessOID.OCSP, place)
+            told = x509.AuthorityInformationAccess([access])
+            builder = builder.add_extension(told, critical=False)
         return Issued(key, builder.sign(above.key, hashes.SHA256()))
 
 
 class World:
-    """Where a seal finds stamps and lists. `down` names what does not answer: "lists", "clock"."""
+    """Where a seal finds stamps and lists, or, with `responders`, answers about one certificate.
 
-    def __init__(self, folder: Path, address: str) -> None:
+    `down` names what does not answer: "lists", "responders", "clock".
+    """
+
+    def __init__(self, folder: Path, address: str, *, responders: bool = False) -> None:
         self.folder, self.address = folder, address
         self.down: set[str] = set()
-        self.seals = Authority("Root on a cliff", f"{address}/seals.crl")
-        self.clocks = Authority("Clock maker", f"{address}/clocks.crl")
+        told = (
+            (("", f"{address}/seals.ocsp"), ("", f"{address}/clocks.ocsp"))
+            if responders
+            else ((f"{address}/seals.crl",), (f"{address}/clocks.crl",))
+        )
+        self.seals = Authority("Root on a cliff", *told[0])
+        self.clocks = Authority("Clock maker", *told[1])
         made = self.seals.issue("Seal on a cliff", content_commitment=True)
         self.key = SealKey(made.key, made.certificate, (self.seals.own.certificate,))
-        self.stamps = 0
+        self.stamps = self.asked = 0
         self.set_clock(self.clocks)
 
     @property
@@ -155,7 +191,27 @@ class World:
                 return self.seals.revocation_list()
             case "/clocks.crl" if "lists" not in self.down:
                 return self.clocks.revocation_list()
+            case "/seals.ocsp" if "responders" not in self.down:
+                return self._status(self.seals, question)
+            case "/clocks.ocsp" if "responders" not in self.down:
+                return self._status(self.clocks, question)
         return None
+
+    def _status(self, authority: Authority, question: bytes) -> bytes:
+        self.asked += 1
+        answering = authority.responder()
+        at = self.folder / f"responder-{self.asked}"
+        at.mkdir()
+        (at / "index").write_text(authority.status_index())
+        (at / "question").write_bytes(question)
+        (at / "authority.pem").write_bytes(pem(authority.own.certificate))
+        (at / "responder.pem").write_bytes(pem(answering.certificate))
+        (at / "responder.key").write_bytes(private_pem(answering.key))
+        command = ["openssl", "ocsp", "-index", at / "index", "-CA", at / "authority.pem"]
+        command += ["-rsigner", at / "responder.pem", "-rkey", at / "responder.key"]
+        command += ["-reqin", at / "question", "-respout", at / "answer", "-ndays", "1"]
+        subprocess.run(command, check=True, capture_output=True)
+        return (at / "answer").read_bytes()
 
     def _stamp(self, question: bytes) -> bytes:
         self.stamps += 1
@@ -168,10 +224,11 @@ class World:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[World]:
+def running(folder: Path, *, responders: bool = False) -> Iterator[World]:
     """Serves a `World` on a free port of loopback."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Answering)
-    server.world = World(folder, f"http://127.0.0.1:{server.server_port}")  # type: ignore[attr-defined]
+    address = f"http://127.0.0.1:{server.server_port}"
+    server.world = World(folder, address, responders=responders)  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

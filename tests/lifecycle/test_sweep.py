@@ -27,6 +27,7 @@ FOUND = {
     "links": 1,
     "reconsents": 0,
     "new versions": 0,
+    "signings of grants that ended": 0,
     "messages": 1,
     "manifests": 0,
     "witnesses": 0,
@@ -76,7 +77,7 @@ def test_the_command_says_what_it_queued(capsys):
     call_command("sweep")
     assert (
         "agreements 1, documents to sign 0, countersignatures 1, links 1, reconsents 0, "
-        "new versions 0, messages 1" in capsys.readouterr().out
+        "new versions 0, signings of grants that ended 0, messages 1" in capsys.readouterr().out
     )
 
 

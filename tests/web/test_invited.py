@@ -218,6 +218,27 @@ def test_attempts_are_limited(client, ada):
     assert not signed(ada)
 
 
+def test_who_is_held_back_keeps_what_was_typed(client, ada):
+    sent = filled(client, ada)
+    for _ in range(25):
+        client.post(page(ada), {"then": "sign"})
+    answer = client.post(page(ada), sent)
+    assert answer.status_code == 429
+    assert "Too many attempts from your address" in text(answer.content)
+    kept = fields(answer.content)
+    for name in ("typed_name", "code", "affirmations", "consent_electronic"):
+        assert kept[name] in (sent[name], [sent[name]]), name
+    asked = client.post(page(ada), {**sent, "then": "code"})
+    assert asked.status_code == 429
+    assert fields(asked.content)["typed_name"] == [sent["typed_name"]]
+    assert codes_sent() == 1
+    said = client.post(refusal(ada), {"reason": "Too kind to gulls."})
+    assert said.status_code == 429
+    assert "Too kind to gulls.</textarea>" in said.content.decode()
+    assert not signed(ada)
+    assert not ada.exits.exists()
+
+
 def test_saying_no_is_a_page_of_its_own_with_a_reason(client, agreement, ada):
     assert refusal(ada) in client.get(page(ada)).content.decode()
     asked = client.get(refusal(ada))

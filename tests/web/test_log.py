@@ -10,9 +10,11 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
+from requests_app.agreements.models import FailedDocument
 from requests_app.audit import checkpoints, kinds, log, outsider, sequencing
 from requests_app.audit.models import Leaf
 from requests_app.web.timeline import timeline
+from tests.factories.distribution import AgreementFactory
 from tests.factories.identity import ApplicantFactory
 from tests.factories.requests import AccessRequestFactory
 
@@ -169,3 +171,13 @@ def test_figures_tell_size_and_lag(access_request, settings):
     assert "portal_log_entries 3" in figures
     assert "portal_log_checkpoint_entries 0" in figures
     assert "portal_log_lag_seconds 0.0" in figures
+
+
+def test_figures_tell_of_documents_that_cannot_be_made(access_request):
+    def failing() -> str:
+        lines = Client().get(reverse("metrics")).text.splitlines()
+        return next(line for line in lines if line.startswith("portal_documents_failing "))
+
+    assert failing() == "portal_documents_failing 0"
+    FailedDocument.objects.create(agreement=AgreementFactory(), attempts=2)
+    assert failing() == "portal_documents_failing 1"

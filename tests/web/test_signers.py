@@ -179,7 +179,7 @@ def test_stopping_asks_first_and_lets_the_answers_be_changed(client, agreement):
     assert not AgreementVoid.objects.exists()
     done = client.post(stop, follow=True)
     assert "Stopped." in text(done.content)
-    assert "Not in force: the signing was stopped" in text(done.content)
+    assert "Not in force: the signing ended before all had signed." in text(done.content)
     assert "You stopped collecting signatures" in text(done.content)
     edit = reverse("request_edit", args=[agreement.access_request_id])
     assert client.get(edit).status_code == 200

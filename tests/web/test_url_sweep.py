@@ -17,6 +17,7 @@ from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.urls import URLResolver, get_resolver
 
+from requests_app.agreements.models import FailedDocument
 from requests_app.audit import checkpoints, kinds
 from requests_app.audit.models import Entry, PersonalValue, Unsequenced
 from requests_app.distribution.manifest_signatures import sign_manifest
@@ -178,6 +179,7 @@ MAY_LOOK = {
     "downloadlink": {*MAINTAINERS, "auditor"},
     "downloadpolicy": {*MAINTAINERS, "auditor", "superuser"},
     "entry": {"auditor", "superuser"},
+    "faileddocument": {"auditor", "superuser"},
     "grant": {*MAINTAINERS, "auditor"},
     "institutiondomain": {*MAINTAINERS, "auditor", "superuser"},
     "message": {"auditor", "superuser"},
@@ -298,6 +300,9 @@ def world(monkeypatch) -> dict[str, Any]:
             "downloadlink": link.pk,
             "downloadpolicy": DownloadPolicy.objects.create(dataset=grant.dataset).pk,
             "entry": Entry.objects.first().pk,
+            "faileddocument": FailedDocument.objects.create(
+                agreement=agreement, kind=FailedDocument.Kind.COUNTERSIGNED
+            ).pk,
             "grant": grant.pk,
             "institutiondomain": InstitutionDomainFactory().pk,
             "message": message.pk,

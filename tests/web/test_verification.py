@@ -10,13 +10,16 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django.asserts import assertContains, assertNotContains
 
+from requests_app.agreements import own_signing
 from requests_app.agreements.documents import countersign_document, render_document
+from requests_app.agreements.signing import sign
 from requests_app.distribution.grants import create_grant
 from requests_app.distribution.models import Grant
 from requests_app.distribution.standing import standing
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.states import State
-from tests.factories.agreements import signed_agreement
+from tests.factories.agreements import ready_request, signature, signed_agreement
+from tests.factories.own_certificates import certificate, sign_pdf
 from tests.factories.reconsents import campaign_for, long_standing, signed_anew
 from tests.factories.requests import UserFactory, approver, auditor, reviewer
 from tests.factories.review import put
@@ -182,6 +185,26 @@ def test_no_csrf_token_and_no_session_are_needed(agreement):
     strict = Client(enforce_csrf_checks=True)
     assert send(strict, newest(agreement)).status_code == 200
     assert not strict.cookies
+
+
+def test_a_signature_with_a_certificate_of_ones_own_is_not_called_a_simple_one(client):
+    access_request = ready_request()
+    agreement = sign(**signature(access_request, own_certificate=True))
+    issued = own_signing.issue_document(agreement_id=agreement.pk)
+    signed = sign_pdf(bytes(issued.content), certificate())
+    by = access_request.applicant
+    own_signing.accept(access_request_id=access_request.pk, by=by, content=signed)
+    render_document(agreement_id=agreement.pk)
+    page = send(client, newest(agreement))
+    assertContains(page, "confirmed with a certificate of their own")
+    assertContains(page, "Common Name: Ada Larus")
+    assertNotContains(page, "UTC, simple electronic signature")
+
+
+def test_the_page_needs_no_key(client, agreement, settings):
+    settings.SEAL_KEY_FILE = "/nowhere/seal.pem"
+    assertContains(send(client, newest(agreement)), '<h2 id="verdict">Genuine</h2>', html=True)
+    assert "BEGIN CERTIFICATE" in client.get("/verify/certificates.pem").content.decode()
 
 
 def test_the_certificates_are_published_with_their_fingerprints(client, agreement):
