@@ -19,8 +19,8 @@ from tempfile import TemporaryDirectory
 from bench.measuring import Row, alternate, report
 from tests.e2e.person import until
 from tests.e2e.portal import ROOT, free_port
-from tests.e2e.test_download_tools import _answers, made_world
-from tests.e2e.test_nginx import SHIPPED, plain
+from tests.e2e.servers import SHIPPED, made_world, plain
+from tests.e2e.servers import answers as _answers
 
 GIGABYTE, RUNS, SLOW = 1_000_000_000, 7, 8
 SEARCH = f"{os.environ['PATH']}:/usr/sbin"

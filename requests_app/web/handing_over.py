@@ -1,7 +1,8 @@
 """Files that another server sends: nginx from the same folder, or the object store by redirect.
 
 The gate has judged by then, and the transfer is written down, before either learns of it. An answer
-to `HEAD`, and one that depends on our entity tag, which the other does not know, stay the portal's.
+to `HEAD`, and one that depends on our entity tag where the other does not know it, stay the
+portal's: nginx holds `If-Range` against the tag that it is told, the object store has its own.
 """
 
 from http import HTTPStatus
@@ -20,7 +21,7 @@ from requests_app.web.serving import Representation, private
 
 TRANSFER = "X-Transfer"
 """Which transfer it is, for nginx to log; it tells no client."""
-_CONDITIONS = ("If-Match", "If-None-Match", "If-Range")
+_CONDITIONS = ("If-Match", "If-None-Match")
 
 
 def hand_over(
@@ -34,14 +35,14 @@ def hand_over(
     What `account` raises ends the request. nginx tells later how many bytes it sent, where it is
     asked to (`CMED_NGINX_DIR`); the object store never does.
     """
-    if request.method != "GET" or any(content.etag in _said(request, name) for name in _CONDITIONS):
+    if request.method != "GET" or any(_names(request, each, content) for each in _CONDITIONS):
         return None
     found = handover(key, name=content.name, media_type=content.media_type)
-    selection = _asked(request, content)
-    if isinstance(found, PresignedUrl):
-        account.hand_over(selection, HTTPStatus.FOUND, How.STORE)
+    if isinstance(found, PresignedUrl) and not _names(request, "If-Range", content):
+        account.hand_over(_asked(request, content, None), HTTPStatus.FOUND, How.STORE)
         return private(HttpResponseRedirect(found.url))
     if isinstance(found, LocalPath) and (prefix := conf.accel_prefix()):
+        selection = _asked(request, content, request.headers.get("If-Range"))
         return _by_nginx(prefix + quote(found.path), content, selection, account)
     return None
 
@@ -51,6 +52,7 @@ def _by_nginx(
 ) -> HttpResponse:
     response = private(HttpResponse(content_type=content.media_type))
     response["X-Accel-Redirect"] = path
+    response["ETag"] = content.etag
     response["Content-Disposition"] = (
         content_disposition_header(as_attachment=True, filename=content.name) or ""
     )
@@ -62,15 +64,15 @@ def _by_nginx(
     return response
 
 
-def _said(request: HttpRequest, header: str) -> str:
-    return request.headers.get(header, "")
+def _names(request: HttpRequest, condition: str, content: Representation) -> bool:
+    return content.etag in request.headers.get(condition, "")
 
 
-def _asked(request: HttpRequest, content: Representation) -> Selection:
-    """What the client asks for; whether `If-Range` holds, the other server decides."""
+def _asked(request: HttpRequest, content: Representation, if_range: str | None) -> Selection:
+    """What the client asks for. Whether `If-Range` holds, an object store decides by itself."""
     return select(
         range_header=request.headers.get("Range"),
-        if_range=None,
+        if_range=if_range,
         length=content.length,
         etag=content.etag,
     )

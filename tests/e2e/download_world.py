@@ -16,6 +16,12 @@ CLIPS, CLIP_BYTES = 60, 150_000
 LARGE_BYTES = int(os.environ.get("WORLD_LARGE_BYTES", "200000000"))  # benchmarks want more
 
 
+def varied(size: int) -> bytes:
+    """Bytes among which a part in the wrong place is noticed."""
+    period = random.Random(size).randbytes(999_983)
+    return (period * (size // len(period) + 1))[:size]
+
+
 def main() -> None:
     """Migrate, publish, issue; print what the tests need to know as JSON."""
     django.setup()
@@ -38,7 +44,7 @@ def main() -> None:
     dataset = DatasetFactory(slug="gulls")
     release = make_release(dataset, files=clips | {"labels.csv": b"path\n"})
     large = DatasetFactory(slug="whales")
-    make_release(large, files={"large.mp4": bytes(LARGE_BYTES)})
+    make_release(large, files={"large.mp4": varied(LARGE_BYTES)})
     package = package_of(release)
     archives = {form: package_of(release, form=form).archive for form in ("zip", "tar")}
     grant = GrantFactory(agreement__access_request__dataset=dataset)
@@ -52,6 +58,7 @@ def main() -> None:
                 ).hexdigest()
                 for form, layout in archives.items()
             },
+            "large_digest": sha256(varied(LARGE_BYTES)).hexdigest(),
             "zip_length": package.archive.length,
             "digests": {path: sha256(content).hexdigest() for path, content in clips.items()},
         },

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,8 @@ import pytest
 
 from tests.e2e.accounts import entered, restore, revoke, rows, work
 from tests.e2e.person import until
-from tests.e2e.portal import ROOT, free_port
-from tests.e2e.test_download_tools import _answers, made_world
+from tests.e2e.portal import free_port
+from tests.e2e.servers import answers, gunicorn, made_world, workers_of
 
 pytestmark = pytest.mark.processes
 LARGE = 200_000_000
@@ -36,8 +35,7 @@ class Portal:
         return f"{self.base}/d/{self.world['large_token']}/files/large.mp4"
 
     def worker(self) -> int:
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return int(children.read_text().split()[0])
+        return workers_of(self.process)[0]
 
     def last(self, count: int) -> dict[str, Any]:
         """The entry that comes after `count` others."""
@@ -50,17 +48,8 @@ def portal(tmp_path_factory) -> Iterator[Portal]:
     var, port = tmp_path_factory.mktemp("accounting"), free_port()
     base = f"http://127.0.0.1:{port}"
     environment, world = made_world(var, base)
-    gunicorn = ["gunicorn", "cmed_portal.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
-    gunicorn += ["--worker-class", "gthread", "--threads", "8", "--no-control-socket"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", *gunicorn], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
-    )
-    try:
-        until("gunicorn answering", lambda: _answers(base), seconds=90)
+    with gunicorn(port, environment, threads=8) as process:
         yield Portal(process, environment, var / "portal.sqlite3", base, world)
-    finally:
-        process.terminate()
-        process.wait(15)
 
 
 @pytest.fixture
@@ -113,7 +102,7 @@ def test_what_a_killed_process_was_sending_is_entered_as_unknown(portal, before)
     ):
         next(response.iter_raw(100_000))
         os.kill(portal.worker(), signal.SIGKILL)
-    until("a new worker", lambda: _answers(portal.base), seconds=60)
+    until("a new worker", lambda: answers(portal.base), seconds=60)
     unsettled = "SELECT hex(id), id FROM requests_app_transfer WHERE settled_at IS NULL"
     ((_, found),) = rows(portal.database, unsettled)
     task = f"tasks.settle_left_behind('{found}')"

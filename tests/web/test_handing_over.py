@@ -57,11 +57,22 @@ class TestNginx:
 
     def test_what_depends_on_our_tag_stays_ours(self, client: Client, link):
         tag = client.head(link)["ETag"]
-        for headers in ({"If-None-Match": tag}, {"If-Range": tag, "Range": "bytes=0-1"}):
+        for headers in ({"If-None-Match": tag}, {"If-Match": tag}):
             response = client.get(link, headers=headers)
             assert "X-Accel-Redirect" not in response
             b"".join(response)
         assert "X-Accel-Redirect" not in client.head(link)
+
+    def test_it_is_told_our_tag_and_holds_if_range_against_it(self, client: Client, link):
+        tag = client.head(link)["ETag"]
+        for told, entry in (
+            (tag, (206, f"bytes 10-19/{len(CLIP)}", None)),
+            ('"another"', (200, "", None)),
+        ):
+            response = client.get(link, headers={"If-Range": told, "Range": "bytes=10-19"})
+            assert "X-Accel-Redirect" in response
+            assert response["ETag"] == tag
+            assert entries()[-1] == entry
 
     @pytest.mark.parametrize("told", ["to us", "to another thread", "to nobody"])
     def test_what_nginx_has_ended_is_not_counted_as_running(
@@ -109,3 +120,10 @@ def test_the_object_store_sends_by_an_address_of_minutes(client: Client, bucket,
     assert entries() == [(302, "", None)]
     bare = response["Location"].split("?")[0]
     assert httpx.get(bare, trust_env=False).status_code == HTTPStatus.FORBIDDEN
+
+
+@pytest.mark.processes
+def test_the_object_store_does_not_know_our_tag(client: Client, bucket, link):
+    tag = client.head(link)["ETag"]
+    response = client.get(link, headers={"If-Range": tag, "Range": "bytes=10-19"})
+    assert (response.status_code, b"".join(response)) == (206, CLIP[10:20])
