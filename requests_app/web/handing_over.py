@@ -1,8 +1,8 @@
 """Files that another server sends: nginx from the same folder, or the object store by redirect.
 
 The gate has judged by then, and the transfer is written down, before either learns of it. An answer
-to `HEAD`, and one that depends on our entity tag where the other does not know it, stay the
-portal's: nginx holds `If-Range` against the tag that it is told, the object store has its own.
+to `HEAD`, the refusal of a range, and what depends on our entity tag where the other does not know
+it, stay the portal's: nginx holds `If-Range` against the tag it is told, the store has its own.
 """
 
 from http import HTTPStatus
@@ -37,12 +37,14 @@ def hand_over(
     """
     if request.method != "GET" or any(_names(request, each, content) for each in _CONDITIONS):
         return None
+    selection = _asked(request, content)
+    if selection.kind is Kind.UNSATISFIABLE:  # else the other might send what nobody wrote down
+        return None
     found = handover(key, name=content.name, media_type=content.media_type)
     if isinstance(found, PresignedUrl) and not _names(request, "If-Range", content):
-        account.hand_over(_asked(request, content, None), HTTPStatus.FOUND, How.STORE)
+        account.hand_over(selection, HTTPStatus.FOUND, How.STORE)
         return private(HttpResponseRedirect(found.url))
     if isinstance(found, LocalPath) and (prefix := conf.accel_prefix()):
-        selection = _asked(request, content, request.headers.get("If-Range"))
         return _by_nginx(prefix + quote(found.path), content, selection, account)
     return None
 
@@ -56,11 +58,9 @@ def _by_nginx(
     response["Content-Disposition"] = (
         content_disposition_header(as_attachment=True, filename=content.name) or ""
     )
-    if selection.kind is not Kind.UNSATISFIABLE:
-        is_part = selection.kind is Kind.PART
-        status = HTTPStatus.PARTIAL_CONTENT if is_part else HTTPStatus.OK
-        begin = account.begin if conf.nginx_dir() else account.hand_over
-        response[TRANSFER] = str(begin(selection, status, How.NGINX).pk)
+    status = HTTPStatus.PARTIAL_CONTENT if selection.kind is Kind.PART else HTTPStatus.OK
+    begin = account.begin if conf.nginx_dir() else account.hand_over
+    response[TRANSFER] = str(begin(selection, status, How.NGINX).pk)
     return response
 
 
@@ -68,11 +68,11 @@ def _names(request: HttpRequest, condition: str, content: Representation) -> boo
     return content.etag in request.headers.get(condition, "")
 
 
-def _asked(request: HttpRequest, content: Representation, if_range: str | None) -> Selection:
-    """What the client asks for. Whether `If-Range` holds, an object store decides by itself."""
+def _asked(request: HttpRequest, content: Representation) -> Selection:
+    """What the client asks for; a store that knows another tag may find that `If-Range` holds."""
     return select(
         range_header=request.headers.get("Range"),
-        if_range=if_range,
+        if_range=request.headers.get("If-Range"),
         length=content.length,
         etag=content.etag,
     )

@@ -31,6 +31,7 @@ class Backend:
     portal: Line
     files: Line
     world: Mapping[str, Any]
+    var: Path
 
     @property
     def base(self) -> str:
@@ -69,7 +70,7 @@ def all_backends(var: Path, *, large_bytes: int) -> Iterator[dict[str, Backend]]
         servers.enter_context(shipped_nginx(var, port=gate, portal=behind))
         lines = [servers.enter_context(breaking_line(port)) for port in (alone, gate, redirecting)]
         yield {
-            name: Backend(line, to_store if name == "S3" else line, world)
+            name: Backend(line, to_store if name == "S3" else line, world, var)
             for name, line in zip(NAMES, lines, strict=True)
         }
 

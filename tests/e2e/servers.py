@@ -97,14 +97,17 @@ def plain(conf: str, *, port: int, portal: int, var: Path) -> str:
 
 
 @contextmanager
-def bare_nginx(var: Path, *, port: int, root: Path) -> Iterator[None]:
-    """An nginx that sends what lies below `root` with sendfile and asks nobody."""
+def bare_nginx(var: Path, *, port: int, root: Path, more: str = "") -> Iterator[None]:
+    """An nginx that sends what lies below `root` with sendfile and asks nobody.
+
+    `more` are directives of its server.
+    """
     user = "user root;\n" if os.geteuid() == 0 else ""
     (var / "bare.conf").write_text(
         f"{user}worker_processes auto;\npid {var}/bare.pid;\n"
         "events { worker_connections 1024; }\n"
         f"http {{ sendfile on; access_log off; error_log {var}/bare.log; "
-        f"server {{ listen 127.0.0.1:{port}; root {root}; }} }}\n"
+        f"server {{ listen 127.0.0.1:{port}; root {root}; {more} }} }}\n"
     )
     with running([require_nginx(), "-c", str(var / "bare.conf"), "-g", "daemon off;"], None):
         until("the bare nginx answering", lambda: _listens(port), seconds=30)
