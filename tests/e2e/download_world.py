@@ -47,7 +47,8 @@ def main() -> None:
     dataset = DatasetFactory(slug="gulls")
     release = make_release(dataset, files=clips | {"labels.csv": b"path\n"})
     large = DatasetFactory(slug="whales")
-    make_release(large, files={"large.mp4": varied(LARGE_BYTES)})
+    hole = {"large.mp4": int(os.environ["WORLD_HOLE"])} if "WORLD_HOLE" in os.environ else None
+    make_release(large, files={"large.mp4": varied(LARGE_BYTES)}, holes=hole)
     package = package_of(release)
     archives = {form: package_of(release, form=form).archive for form in ("zip", "tar")}
     grant = GrantFactory(agreement__access_request__dataset=dataset)
