@@ -1,7 +1,7 @@
 """All clips of a release by `aria2c -j16 -i urls.txt`: through the gate, and from a bare nginx.
 
-Ours is the production shape: the shipped nginx, two gunicorn workers, PostgreSQL, each file judged,
-written down and entered. The baseline is an nginx that sends the same files and asks nobody, with
+Ours is the production shape: the shipped nginx, two gunicorn workers, PostgreSQL, and the worker's
+task that enters what nginx sent; each file is judged and written down. The baseline is an nginx that sends the same files and asks nobody, with
 the same input file but for its addresses: aria2 checks the same digests. Each run begins with an
 empty folder. The figures are seconds, so the ratio is to be small.
 """
@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,11 +21,17 @@ import httpx
 
 from bench.measuring import Row, report
 from tests.e2e.portal import free_port
-from tests.e2e.servers import bare_nginx, gunicorn, made_world, postgres, shipped_nginx
+from tests.e2e.servers import bare_nginx, gunicorn, made_world, postgres, running, shipped_nginx
 
 CLIPS, CLIP_BYTES = 10_924, 100_000
 RUNS = 5
 NAME = "gulls-1.0"
+FOLLOW = (
+    "import django; django.setup(); import time\n"
+    "from requests_app.distribution import tasks\n"
+    "while True: tasks.follow_nginx(); time.sleep(5)"
+)
+"""What beat and a worker do."""
 
 
 def main() -> None:
@@ -43,6 +50,7 @@ def main() -> None:
         )
         servers.enter_context(gunicorn(portal, environment, workers=2, threads=16))
         servers.enter_context(shipped_nginx(var, port=gate, portal=portal))
+        servers.enter_context(running([sys.executable, "-c", FOLLOW], environment))
         servers.enter_context(bare_nginx(var, port=bare, root=var / "files"))
         ours, theirs = var / "ours.txt", var / "theirs.txt"
         link = f"http://127.0.0.1:{gate}/d/{world['token']}"
