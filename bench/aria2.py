@@ -1,9 +1,10 @@
 """All clips of a release by `aria2c -j16 -i urls.txt`: through the gate, and from a bare nginx.
 
 Ours is the production shape: the shipped nginx, two gunicorn workers, PostgreSQL, and the worker's
-task that enters what nginx sent; each file is judged and written down. The baseline is an nginx that sends the same files and asks nobody, with
-the same input file but for its addresses: aria2 checks the same digests. Each run begins with an
-empty folder. The figures are seconds, so the ratio is to be small.
+task that enters what nginx sent; each file is judged and written down. The baseline is an nginx
+that sends the same files and asks nobody, with the same input file but for its addresses: aria2
+checks the same digests. Each run begins with an empty folder. The figures are seconds, so the ratio
+is to be small.
 """
 
 import os
