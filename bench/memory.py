@@ -39,9 +39,7 @@ def main() -> None:
     report("memory", found)
 
 
-def _from_a_folder(
-    var: Path, environment: Mapping[str, str], world: Mapping[str, Any]
-) -> list[Row]:
+def _from_a_folder(environment: Mapping[str, str], world: Mapping[str, Any]) -> list[Row]:
     port = free_port()
     with gunicorn(port, environment) as process:
         (worker,) = workers_of(process)

@@ -23,6 +23,7 @@ SEARCH = f"{os.environ['PATH']}:/usr/sbin"
 
 def made_world(var: Path, base: str, **settings: str) -> tuple[dict[str, str], dict[str, Any]]:
     """Fills a portal's state in `var`; returns the environment to serve it, and what is there."""
+    var.mkdir(exist_ok=True)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CMED_")}
     environment = kept | {
         "DJANGO_SETTINGS_MODULE": "cmed_portal.settings",
@@ -153,7 +154,8 @@ def running(
     command: Sequence[str], environment: Mapping[str, str] | None
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """A process until the end of the block."""
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
+    silent = subprocess.DEVNULL
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=silent, stderr=silent)
     try:
         yield process
     finally:
