@@ -21,8 +21,9 @@ from tempfile import TemporaryDirectory
 import httpx
 
 from bench.measuring import Row, report
+from bench.shape import THREADS, WORKERS, postgres
 from tests.e2e.portal import free_port
-from tests.e2e.servers import bare_nginx, gunicorn, made_world, postgres, running, shipped_nginx
+from tests.e2e.servers import bare_nginx, gunicorn, made_world, running, shipped_nginx
 
 CLIPS, CLIP_BYTES = 10_924, 100_000
 RUNS = 5
@@ -49,7 +50,7 @@ def main() -> None:
             ACCEL_PREFIX="/protected/",
             NGINX_DIR=str(var / "nginx"),
         )
-        servers.enter_context(gunicorn(portal, environment, workers=2, threads=16))
+        servers.enter_context(gunicorn(portal, environment, workers=WORKERS, threads=THREADS))
         servers.enter_context(shipped_nginx(var, port=gate, portal=portal))
         servers.enter_context(running([sys.executable, "-c", FOLLOW], environment))
         servers.enter_context(bare_nginx(var, port=bare, root=var / "files"))

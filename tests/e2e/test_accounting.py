@@ -21,6 +21,8 @@ from tests.e2e.servers import answers, gunicorn, made_world, workers_of
 
 pytestmark = pytest.mark.processes
 LARGE = 200_000_000
+AT_ONCE = 6
+"""Of eight threads."""
 UNSETTLED = "SELECT id FROM requests_app_transfer WHERE settled_at IS NULL"
 
 
@@ -51,7 +53,7 @@ class Portal:
 def portal(tmp_path_factory) -> Iterator[Portal]:
     var, port = tmp_path_factory.mktemp("accounting"), free_port()
     base = f"http://127.0.0.1:{port}"
-    environment, world = made_world(var, base)
+    environment, world = made_world(var, base, PORTAL_DOWNLOADS=str(AT_ONCE))
     with gunicorn(port, environment, threads=8) as process:
         yield Portal(process, environment, var / "portal.sqlite3", base, world)
 
@@ -168,3 +170,19 @@ def test_what_a_killed_process_was_sending_is_entered_as_unknown(portal, before)
     work(portal.environment, task)
     told = portal.last(before)
     assert (told["outcome"], told["bytes"], told["promised"]) == ("unknown", None, LARGE)
+
+
+def test_slow_downloads_leave_threads_for_everybody_else(portal):
+    with ExitStack() as held:
+        http = held.enter_context(httpx.Client(trust_env=False, timeout=30))
+        running = [held.enter_context(http.stream("GET", portal.large)) for _ in range(AT_ONCE)]
+        assert {response.status_code for response in running} == {200}
+        refused = http.get(portal.large)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "5")
+        assert http.get(f"{portal.base}/healthz").status_code == 200
+    until("room again", lambda: _begins(portal.large), seconds=15)
+
+
+def _begins(url: str) -> bool:
+    with httpx.stream("GET", url, trust_env=False, timeout=30) as response:
+        return response.status_code == 200
