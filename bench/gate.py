@@ -19,11 +19,10 @@ from tempfile import TemporaryDirectory
 import psycopg
 
 from bench.measuring import Row, report
-from bench.shape import gunicorn, nginx, postgres, running
+from bench.shape import AS_IN_PRODUCTION, postgres
 from tests.e2e.person import until
 from tests.e2e.portal import free_port
-from tests.e2e.test_download_tools import _answers, made_world
-from tests.e2e.test_nginx import SHIPPED, plain
+from tests.e2e.servers import gunicorn, made_world, running, shipped_nginx
 
 CONNECTIONS, SECONDS, RUNS = 16, 4, 2
 FOLLOW = (
@@ -37,7 +36,6 @@ def main() -> None:
     """Starts the servers, measures in turns, prints and keeps the rows."""
     with TemporaryDirectory(prefix="portal-bench-") as folder, ExitStack() as servers:
         var = Path(folder)
-        (var / "nginx").mkdir()
         database = servers.enter_context(postgres(var))
         direct, behind, gate, bare = (free_port() for _ in range(4))
         os.environ["WORLD_LARGE_BYTES"] = "1000"
@@ -47,15 +45,15 @@ def main() -> None:
         handing = environment | {
             "CMED_ACCEL_PREFIX": "/protected/", "CMED_NGINX_DIR": str(var / "nginx"),
         }  # fmt: skip
-        conf = var / "gate.conf"
-        conf.write_text(plain(SHIPPED.read_text(), port=gate, portal=behind, var=var))
-        servers.enter_context(gunicorn(bare, environment, "bench.bare"))
-        servers.enter_context(gunicorn(direct, environment))
-        servers.enter_context(gunicorn(behind, handing))
-        servers.enter_context(nginx(conf))
+        for port, settings, application in (
+            (bare, environment, "bench.bare"),
+            (direct, environment, "cmed_portal.wsgi"),
+            (behind, handing, "cmed_portal.wsgi"),
+        ):
+            shape = gunicorn(port, settings, application=application, **AS_IN_PRODUCTION)
+            servers.enter_context(shape)
+        servers.enter_context(shipped_nginx(var, port=gate, portal=behind))
         servers.enter_context(running([sys.executable, "-c", FOLLOW], handing))
-        for port in (direct, gate):
-            until("an answer", lambda port=port: _answers(f"http://127.0.0.1:{port}"), seconds=90)
         path = f"d/{world['large_token']}/files/large.mp4"
         with psycopg.connect(database, autocommit=True) as rows:
             report("gate", _rows(rows, path, direct=direct, gate=gate, bare=bare))

@@ -5,18 +5,21 @@
 rename, and a sync of the disk. The second row copies the files into the store as well, as
 `publish_release` does; `sha256sum` writes nothing. The clips are as many as CMED's, each 100 kB of
 made-up bytes. Ours and the baseline run in turn. The database is the embedded shape's own, SQLite
-that syncs each commit.
+that syncs each commit, and so is the queue, which is told of each release: a Redis on a socket.
 """
 
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.measuring import Row, alternate, report
+from tests.e2e.person import until
+from tests.e2e.servers import running
 
 RUNS = 5
 CLIPS, CLIP_BYTES = 10_924, 100_000
@@ -24,7 +27,7 @@ CLIPS, CLIP_BYTES = 10_924, 100_000
 
 def main() -> None:
     """Measures both ways against the baseline; prints and keeps the rows in MB/s."""
-    with TemporaryDirectory(prefix="portal-bench-") as scratch:
+    with TemporaryDirectory(prefix="portal-bench-") as scratch, redis(Path(scratch)):
         folder = make_folder(Path(scratch) / "release")
         in_place, copied = publishers(Path(scratch), folder)
         megabytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
@@ -37,6 +40,15 @@ def main() -> None:
             ours, baseline = alternate(publish, lambda: sha256sum(folder), RUNS)
             rows.append(Row(measure, megabytes / ours, megabytes / baseline, "MB/s", RUNS))
         report("publishing", rows)
+
+
+@contextmanager
+def redis(scratch: Path) -> Iterator[None]:
+    """A queue for the portal, on a socket in `scratch`."""
+    options = ["--port", "0", "--unixsocket", str(scratch / "redis.sock"), "--save", ""]
+    with running(["redis-server", *options, "--dir", str(scratch)], None):
+        until("Redis listening", (scratch / "redis.sock").exists, seconds=30)
+        yield
 
 
 def make_folder(folder: Path) -> Path:
@@ -95,6 +107,7 @@ def set_up(scratch: Path) -> object:
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "cmed_portal.settings",
         "CMED_VAR_DIR": str(scratch / "var"),
+        "CMED_REDIS_URL": f"unix://{scratch}/redis.sock",
     }
     import django  # noqa: PLC0415 - needs the settings' name first
 

@@ -14,11 +14,9 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from bench.measuring import Row, alternate, report
-from bench.shape import gunicorn, nginx
-from tests.e2e.person import until
+from bench.shape import AS_IN_PRODUCTION
 from tests.e2e.portal import free_port
-from tests.e2e.test_download_tools import _answers, made_world
-from tests.e2e.test_nginx import SHIPPED, plain
+from tests.e2e.servers import bare_nginx, gunicorn, made_world, shipped_nginx
 
 GIGABYTE, RUNS, SLOW = 1_000_000_000, 7, 8
 
@@ -28,7 +26,6 @@ def main() -> None:
     with TemporaryDirectory(prefix="portal-bench-") as folder, ExitStack() as servers:
         var = Path(folder)
         portal, gate, bare = free_port(), free_port(), free_port()
-        (var / "nginx").mkdir()
         os.environ["WORLD_LARGE_BYTES"] = str(GIGABYTE)
         environment, world = made_world(
             var,
@@ -37,16 +34,13 @@ def main() -> None:
             NGINX_DIR=str(var / "nginx"),
         )
         alone = free_port()
-        shipped = plain(SHIPPED.read_text(), port=gate, portal=portal, var=var)
-        servers.enter_context(gunicorn(portal, environment))
-        servers.enter_context(gunicorn(alone, environment | {"CMED_ACCEL_PREFIX": ""}))
-        for name, conf in (("gate.conf", shipped), ("bare.conf", _bare(var, bare))):
-            (var / name).write_text(conf)
-            servers.enter_context(nginx(var / name))
+        itself = environment | {"CMED_ACCEL_PREFIX": ""}
+        servers.enter_context(gunicorn(portal, environment, **AS_IN_PRODUCTION))
+        servers.enter_context(gunicorn(alone, itself, **AS_IN_PRODUCTION))
+        servers.enter_context(shipped_nginx(var, port=gate, portal=portal))
+        servers.enter_context(bare_nginx(var, port=bare, root=var / "files"))
         path = f"d/{world['large_token']}/files/large.mp4"
         theirs = f"http://127.0.0.1:{bare}/whales/1.0/large.mp4"
-        for port in (portal, alone, gate):
-            until("an answer", lambda port=port: _answers(f"http://127.0.0.1:{port}"), seconds=90)
         rows = []
         for name, port, most in (("nginx X-Accel", gate, 8), ("portal alone", alone, 1)):
             ours = f"http://127.0.0.1:{port}/{path}"
@@ -100,13 +94,3 @@ def _first_byte(url: str) -> float:
 
 def _curl(*arguments: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(["curl", "-sS", "--noproxy", "*", "-o", os.devnull, *arguments])
-
-
-def _bare(var: Path, port: int) -> str:
-    user = "user root;\n" if os.geteuid() == 0 else ""
-    return (
-        f"{user}worker_processes auto;\npid {var}/bare.pid;\n"
-        "events { worker_connections 1024; }\n"
-        f"http {{ sendfile on; access_log off; error_log {var}/bare.log; "
-        f"server {{ listen 127.0.0.1:{port}; root {var}/files; }} }}\n"
-    )

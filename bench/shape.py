@@ -1,21 +1,13 @@
-"""The production shape for benchmarks: PostgreSQL, two gunicorn workers, the shipped nginx.
-
-Everything lies in one folder and ends with its context; each benchmark starts what it needs.
-"""
+"""The production shape for benchmarks: a throwaway PostgreSQL, and how gunicorn is started."""
 
 import logging
 import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.portal import ROOT
-
-WORKERS, THREADS = 2, 16
-SEARCH = f"{os.environ['PATH']}:/usr/sbin"
+AS_IN_PRODUCTION = {"workers": 2, "threads": 16}
+"""gunicorn's."""
 
 
 @contextmanager
@@ -31,33 +23,3 @@ def postgres(folder: Path) -> Iterator[str]:
         yield server.get_uri()
     finally:
         server.cleanup()
-
-
-@contextmanager
-def gunicorn(
-    port: int, environment: dict[str, str], app: str = "cmed_portal.wsgi"
-) -> Iterator[None]:
-    """A web process as the container runs it, with two workers."""
-    command = [sys.executable, "-m", "gunicorn", app, "--no-control-socket"]
-    shape = ["--workers", str(WORKERS), "--worker-class", "gthread", "--threads", str(THREADS)]
-    with running([*command, *shape, "--bind", f"127.0.0.1:{port}"], environment):
-        yield
-
-
-@contextmanager
-def nginx(conf: Path) -> Iterator[None]:
-    """An nginx with this configuration."""
-    found = shutil.which("nginx", path=SEARCH) or "nginx"
-    with running([found, "-c", str(conf), "-g", "daemon off;"], None):
-        yield
-
-
-@contextmanager
-def running(command: list[str], environment: dict[str, str] | None) -> Iterator[None]:
-    """A process that ends with the context."""
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(30)

@@ -181,6 +181,10 @@ def test_more_members_than_sixteen_bits_count(count, tmp_path):
     with zipfile.ZipFile(target) as reader:
         assert len(reader.infolist()) == count
     assert (b"PK\6\6" in target.read_bytes()[-200:]) == (count >= 0xFFFF)
+    tested = subprocess.run(
+        [_tool("unzip"), "-tq", target], capture_output=True, text=True, check=False
+    )
+    assert (tested.returncode, "No errors detected" in tested.stdout) == (0, True)
 
 
 def test_eleven_thousand_clips_are_laid_out_at_once():

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from requests_app.distribution.ranges import LONGEST_HEADER, Kind, Selection, select
+from requests_app.distribution.ranges import (
+    LONGEST_HEADER,
+    MOST_DIGITS,
+    Kind,
+    Selection,
+    select,
+)
 
 TAG = '"9f86d081884c7d65"'
 
@@ -35,8 +41,8 @@ def part(header: str, length: int) -> tuple[int, int]:
         ("bytes=, ,\t1-2 ,", (1, 3)),
         ("bytes=1-2, 5000-6000", (1, 3)),
         ("  bytes=1-2\t", (1, 3)),
-        (f"bytes=3-{'9' * 3000}", (3, 1000)),
-        (f"bytes=-{'9' * 3000}", (0, 1000)),
+        (f"bytes=3-{'9' * MOST_DIGITS}", (3, 1000)),
+        (f"bytes=-{'9' * MOST_DIGITS}", (0, 1000)),
         (f"bytes={'0' * 3000}7-{'0' * 900}8", (7, 9)),
     ],
 )
@@ -50,6 +56,22 @@ def test_one_part_is_selected(header, span):
         None,
         "",
         "bytes",
+        "bytes =0-1",
+        "bytes=0-1\n",
+        "items=0-1",
+        "items=" + "," * LONGEST_HEADER,
+        "0-1",
+        "bytes=0-1,5-9",
+        "bytes=0-,0-",
+    ],
+)
+def test_the_whole_is_sent(header):
+    assert ask(header, 1000) == Selection(Kind.WHOLE, 0, 1000, 1000)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
         "bytes=",
         "bytes=,",
         "bytes=-",
@@ -61,23 +83,19 @@ def test_one_part_is_selected(header, span):
         "bytes=+1-2",
         "bytes=0x1-2",
         "bytes= 0-1",
-        "bytes =0-1",
         "bytes=0 -1",
         "bytes=0-1;2-3",
         "bytes=1_0-2_0",
         "bytes=١-٢",
         "bytes=²-",
         "bytes=0-1, x",
-        "bytes=0-1\n",
-        "items=0-1",
-        "0-1",
-        "bytes=0-1,5-9",
-        "bytes=0-,0-",
         "bytes=0-1" + "," * LONGEST_HEADER,
+        f"bytes=0-1{'0' * MOST_DIGITS}",
+        f"bytes=-1{'0' * MOST_DIGITS}",
     ],
 )
-def test_the_whole_is_sent(header):
-    assert ask(header, 1000) == Selection(Kind.WHOLE, 0, 1000, 1000)
+def test_what_is_malformed_or_absurd_is_refused(header):
+    assert ask(header, 1000) == Selection(Kind.UNSATISFIABLE, 0, 0, 1000)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +145,7 @@ def test_a_weak_tag_of_ours_would_never_match():
     assert weak.kind is Kind.WHOLE
 
 
-positions = st.one_of(st.integers(0, 12), st.integers(0, 10**40))
+positions = st.one_of(st.integers(0, 12), st.integers(0, 10**MOST_DIGITS - 1))
 specs = st.one_of(
     st.tuples(positions, positions).map(lambda pair: (min(pair), max(pair))),
     st.tuples(positions, st.none()),

@@ -1,4 +1,7 @@
-"""A line that breaks: a relay in front of a server that hangs up after a random number of bytes."""
+"""A line that breaks: a relay in front of a server that hangs up after a random number of bytes.
+
+It passes bytes on and reads none of them, so a signature over the address holds.
+"""
 
 import random
 import select
@@ -6,22 +9,41 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 BLOCK = 65_536
 
 
-class Line:
-    """Relays to `port`; the first `cuts` connections end after at most `most` bytes of answer."""
+@dataclass
+class Plan:
+    """Breaks that are still to happen, each after 1 to `most` bytes of a connection's answers."""
 
-    def __init__(self, port: int, *, cuts: int, most: int) -> None:
-        self._port, self._most, self._chance = port, most, random.Random(50)
-        self.left = cuts
+    left: int
+    most: int
+    chance: random.Random
+
+
+class Line:
+    """Relays to `port`, and breaks as often as it is told to: see `breaks`."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.breaks(0, most=1)
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
         self.port: int = self._listener.getsockname()[1]
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
+
+    def breaks(self, times: int, *, most: int) -> None:
+        """From now on connections end after 1 to `most` bytes of answer, until `times` have."""
+        self._plan = Plan(times, most, random.Random(times))
+
+    @property
+    def left(self) -> int:
+        """Breaks that have not happened yet."""
+        return max(self._plan.left, 0)
 
     def close(self) -> None:
         """Hang up on everybody and wait for the threads."""
@@ -45,25 +67,37 @@ class Line:
     def _relay(self, client: socket.socket) -> None:
         with client, socket.create_connection(("127.0.0.1", self._port)) as server:
             self._open += [client, server]
-            allowed = self._allowance()
-            while True:
-                ready, _, _ = select.select([client, server], [], [])
-                for source in ready:
-                    try:
-                        block = source.recv(BLOCK)
-                        if source is server and allowed is not None:
-                            block = block[:allowed]
-                            allowed -= len(block)
-                        (server if source is client else client).sendall(block)
-                    except OSError:
-                        return
-                    if not block or allowed == 0:
-                        return
+            self._pass_on(client, server, self._plan)
 
-    def _allowance(self) -> int | None:
+    def _pass_on(self, client: socket.socket, server: socket.socket, plan: Plan) -> None:
+        """Relays until somebody hangs up, or it is time to."""
+        left = self._allowance(plan)
+        while True:
+            ready, _, _ = select.select([client, server], [], [])
+            for source in ready:
+                try:
+                    block = source.recv(BLOCK)
+                    if source is server and plan.left > 0:
+                        passing = block[:left]
+                        left -= len(passing)
+                        if not left and self._is_broken(plan):
+                            client.sendall(passing)
+                            return
+                    (server if source is client else client).sendall(block)
+                except OSError:
+                    return
+                if not block:
+                    return
+
+    def _allowance(self, plan: Plan) -> int:
         with self._lock:
-            self.left -= 1
-            return self._chance.randint(1, self._most) if self.left >= 0 else None
+            return plan.chance.randint(1, plan.most)
+
+    def _is_broken(self, plan: Plan) -> bool:
+        """Takes one of the breaks that are left."""
+        with self._lock:
+            plan.left -= 1
+            return plan.left >= 0
 
 
 def _hang_up(each: socket.socket) -> None:
@@ -74,9 +108,9 @@ def _hang_up(each: socket.socket) -> None:
 
 
 @contextmanager
-def breaking_line(port: int, *, cuts: int, most: int) -> Iterator[Line]:
+def breaking_line(port: int) -> Iterator[Line]:
     """A Line until the end of the block."""
-    line = Line(port, cuts=cuts, most=most)
+    line = Line(port)
     try:
         yield line
     finally:

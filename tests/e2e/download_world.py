@@ -7,13 +7,22 @@ import json
 import os
 import random
 import sys
+from collections.abc import Iterable
 from hashlib import sha256
 
 import django
 from django.core.management import call_command
 
-CLIPS, CLIP_BYTES = 60, 150_000
-LARGE_BYTES = int(os.environ.get("WORLD_LARGE_BYTES", "200000000"))  # benchmarks want more
+# Benchmarks want more.
+CLIPS = int(os.environ.get("WORLD_CLIPS", "60"))
+CLIP_BYTES = int(os.environ.get("WORLD_CLIP_BYTES", "150000"))
+LARGE_BYTES = int(os.environ.get("WORLD_LARGE_BYTES", "200000000"))
+
+
+def varied(size: int) -> bytes:
+    """Bytes among which a part in the wrong place is noticed."""
+    period = random.Random(size).randbytes(999_983)
+    return (period * (size // len(period) + 1))[:size]
 
 
 def main() -> None:
@@ -38,7 +47,8 @@ def main() -> None:
     dataset = DatasetFactory(slug="gulls")
     release = make_release(dataset, files=clips | {"labels.csv": b"path\n"})
     large = DatasetFactory(slug="whales")
-    make_release(large, files={"large.mp4": bytes(LARGE_BYTES)})
+    hole = {"large.mp4": int(os.environ["WORLD_HOLE"])} if "WORLD_HOLE" in os.environ else None
+    make_release(large, files={"large.mp4": varied(LARGE_BYTES)}, holes=hole)
     package = package_of(release)
     archives = {form: package_of(release, form=form).archive for form in ("zip", "tar")}
     grant = GrantFactory(agreement__access_request__dataset=dataset)
@@ -47,16 +57,22 @@ def main() -> None:
             "token": make_link(grant)[1],
             "large_token": make_link(GrantFactory(agreement__access_request__dataset=large))[1],
             "archives": {
-                form: sha256(
-                    b"".join(stream(storage(), layout.segments(0, layout.length)))
-                ).hexdigest()
+                form: _digest(stream(storage(), layout.segments(0, layout.length)))
                 for form, layout in archives.items()
             },
+            "large_digest": sha256(varied(LARGE_BYTES)).hexdigest(),
             "zip_length": package.archive.length,
             "digests": {path: sha256(content).hexdigest() for path, content in clips.items()},
         },
         sys.stdout,
     )
+
+
+def _digest(blocks: Iterable[bytes]) -> str:
+    found = sha256()
+    for block in blocks:
+        found.update(block)
+    return found.hexdigest()
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 import os
 import signal
 import subprocess
-import sys
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,14 @@ import pytest
 
 from tests.e2e.accounts import entered, restore, revoke, rows, work
 from tests.e2e.person import until
-from tests.e2e.portal import ROOT, free_port
-from tests.e2e.test_download_tools import _answers, made_world
+from tests.e2e.portal import free_port
+from tests.e2e.servers import answers, gunicorn, made_world, workers_of
 
 pytestmark = pytest.mark.processes
 LARGE = 200_000_000
 AT_ONCE = 6
 """Of eight threads."""
+UNSETTLED = "SELECT id FROM requests_app_transfer WHERE settled_at IS NULL"
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,7 @@ class Portal:
         return f"{self.base}/d/{self.world['large_token']}/files/large.mp4"
 
     def worker(self) -> int:
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return int(children.read_text().split()[0])
+        return workers_of(self.process)[0]
 
     def last(self, count: int) -> dict[str, Any]:
         """The entry that comes after `count` others."""
@@ -53,17 +54,8 @@ def portal(tmp_path_factory) -> Iterator[Portal]:
     var, port = tmp_path_factory.mktemp("accounting"), free_port()
     base = f"http://127.0.0.1:{port}"
     environment, world = made_world(var, base, PORTAL_DOWNLOADS=str(AT_ONCE))
-    gunicorn = ["gunicorn", "cmed_portal.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
-    gunicorn += ["--worker-class", "gthread", "--threads", "8", "--no-control-socket"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", *gunicorn], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
-    )
-    try:
-        until("gunicorn answering", lambda: _answers(base), seconds=90)
+    with gunicorn(port, environment, threads=8) as process:
         yield Portal(process, environment, var / "portal.sqlite3", base, world)
-    finally:
-        process.terminate()
-        process.wait(15)
 
 
 @pytest.fixture
@@ -91,22 +83,71 @@ def test_what_breaks_off_is_entered_with_what_left(portal, before, what):
 
 
 def test_a_revoked_holder_is_cut_off_and_comes_no_more(portal, before):
-    with (
-        httpx.Client(trust_env=False, timeout=30) as http,
-        http.stream("GET", portal.large) as response,
-    ):
-        blocks = response.iter_raw(100_000)
-        next(blocks)
+    """Both that which the kernel sends (a file) and that which Python sends (an archive)."""
+    urls = (portal.large, portal.large.replace("files/large.mp4", "whales-1.0.zip"))
+    with ExitStack() as open_ones:
+        http = open_ones.enter_context(httpx.Client(trust_env=False, timeout=30))
+        running = [open_ones.enter_context(http.stream("GET", url)) for url in urls]
+        blocks = [each.iter_raw(100_000) for each in running]
+        assert all(map(next, blocks))
         revoke(portal.database, "whales")
+        began = time.monotonic()
         try:
             assert http.get(portal.large).status_code == 403
-            told = portal.last(before)
+            told = [portal.last(before), portal.last(before + 1)]
         finally:
             restore(portal.database)
-        with pytest.raises(httpx.HTTPError):
-            sum(map(len, blocks))
-    assert told["outcome"] == "cut"
-    assert told["bytes"] < LARGE
+        assert time.monotonic() - began < 30
+        for each in blocks:
+            with pytest.raises(httpx.HTTPError):
+                sum(map(len, each))
+    assert [each["outcome"] for each in told] == ["cut", "cut"]
+    assert all(each["bytes"] < LARGE for each in told)
+
+
+def test_while_the_log_cannot_be_written_nothing_is_handed_out(portal, before):
+    """A database that refuses entries, as a full disk would, and then no longer does."""
+    url = f"{portal.base}/d/{portal.world['token']}/files/clips/000.mp4"
+    refuse = "BEFORE INSERT ON requests_app_entry BEGIN SELECT RAISE(ABORT, 'full'); END"
+    rows(portal.database, f"CREATE TRIGGER full {refuse}")
+    try:
+        assert httpx.get(url, trust_env=False).status_code == 200
+        until("the gate closed", lambda: _status(url) == 503, seconds=15)
+        assert len(entered(portal.database)) == before
+    finally:
+        rows(portal.database, "DROP TRIGGER full")
+    until("the gate open", lambda: _status(url) == 200, seconds=15)
+    assert portal.last(before)["outcome"] == "complete"
+
+
+def _status(url: str) -> int:
+    return httpx.get(url, trust_env=False).status_code
+
+
+def test_of_what_a_killed_process_has_sent_nothing_is_lost(portal, before):
+    """Killed in the midst of many small files: all that arrived is entered, at worst as unknown."""
+    until("all is entered", lambda: not rows(portal.database, UNSETTLED), seconds=30)
+    before = len(entered(portal.database))
+    arrived: list[str] = []
+
+    def fetch(path: str) -> None:
+        with httpx.Client(trust_env=False, timeout=30) as http, suppress(httpx.HTTPError):
+            got = http.get(f"{portal.base}/d/{portal.world['token']}/files/{path}")
+            if got.status_code == 200:
+                arrived.append(path)
+            if len(arrived) == 25:
+                os.kill(portal.worker(), signal.SIGKILL)
+
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(fetch, portal.world["digests"]))
+    until("a new worker", lambda: answers(portal.base), seconds=60)
+    rows(portal.database, "UPDATE requests_app_transfer SET seen_at = datetime('now', '-1 hours')")
+    left = [identifier for (identifier,) in rows(portal.database, UNSETTLED)]
+    work(portal.environment, f"[tasks.settle_left_behind(each) for each in {left}]")
+    told = entered(portal.database)[before:]
+    assert len(arrived) >= 25
+    assert set(arrived) <= {each["path"] for each in told}
+    assert {each["outcome"] for each in told} <= {"complete", "broken", "unknown"}
 
 
 def test_what_a_killed_process_was_sending_is_entered_as_unknown(portal, before):
@@ -116,9 +157,8 @@ def test_what_a_killed_process_was_sending_is_entered_as_unknown(portal, before)
     ):
         next(response.iter_raw(100_000))
         os.kill(portal.worker(), signal.SIGKILL)
-    until("a new worker", lambda: _answers(portal.base), seconds=60)
-    unsettled = "SELECT hex(id), id FROM requests_app_transfer WHERE settled_at IS NULL"
-    ((_, found),) = rows(portal.database, unsettled)
+    until("a new worker", lambda: answers(portal.base), seconds=60)
+    ((found,),) = rows(portal.database, UNSETTLED)
     task = f"tasks.settle_left_behind('{found}')"
     work(portal.environment, task)
     assert len(entered(portal.database)) == before, "its process may be vouching for it still"

@@ -2,13 +2,10 @@
 
 import hashlib
 import json
-import os
 import random
-import shutil
 import socket
 import sqlite3
 import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,13 +16,12 @@ import httpx
 import pytest
 
 from tests.e2e.accounts import rows
-from tests.e2e.cutting import breaking_line
 from tests.e2e.person import until
-from tests.e2e.portal import ROOT, free_port
+from tests.e2e.portal import free_port
+from tests.e2e.servers import gunicorn, made_world, workers_of
+from tests.e2e.tools import NAME, RESUME, run, tool
 
 pytestmark = pytest.mark.processes
-
-NAME = "gulls-1.0"
 
 
 @dataclass(frozen=True)
@@ -42,36 +38,8 @@ class Server:
         return f"{self.base}/d/{self.world['token']}"
 
     @property
-    def port(self) -> int:
-        return int(self.base.rpartition(":")[2])
-
-    @property
     def zip(self) -> str:
         return f"{self.link}/{NAME}.zip"
-
-    def workers(self) -> list[int]:
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(pid) for pid in children.read_text().split()]
-
-
-def made_world(var: Path, base: str, **settings: str) -> tuple[dict[str, str], dict[str, Any]]:
-    """Fills a portal's state in `var`; returns the environment to serve it, and what is there."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CMED_")}
-    environment = kept | {
-        "DJANGO_SETTINGS_MODULE": "cmed_portal.settings",
-        "CMED_VAR_DIR": str(var),
-        "CMED_SECRET_KEY": "tools-only " * 5,
-        "CMED_BASE_URL": base,
-        **{f"CMED_{name}": value for name, value in settings.items()},
-    }
-    made = subprocess.run(
-        [sys.executable, "-m", "tests.e2e.download_world"],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    return environment, json.loads(made.stdout)
 
 
 @pytest.fixture(scope="module")
@@ -80,44 +48,8 @@ def server(tmp_path_factory) -> Iterator[Server]:
     port = free_port()
     base = f"http://127.0.0.1:{port}"
     environment, world = made_world(var, base)
-    gunicorn = ["gunicorn", "cmed_portal.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
-    gunicorn += ["--worker-class", "gthread", "--threads", "4", "--no-control-socket"]
-    with (var / "gunicorn.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *gunicorn],
-            cwd=ROOT,
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        server = Server(process, base, var / "portal.sqlite3", world)
-        until("gunicorn answering", lambda: _answers(base), seconds=90)
-        yield server
-    finally:
-        process.terminate()
-        process.wait(15)
-
-
-def _answers(base: str) -> bool:
-    try:
-        return httpx.get(f"{base}/healthz", trust_env=False).status_code == 200
-    except httpx.HTTPError:
-        return False
-
-
-def tool(name: str) -> str:
-    path = shutil.which(name)
-    assert path, f"this test needs {name}; install the packages wget, curl, aria2 and unzip"
-    return path
-
-
-def run(*command: str | Path, cwd: Path | None = None) -> None:
-    name, *arguments = command
-    done = subprocess.run(
-        [tool(str(name)), *arguments], cwd=cwd, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"{done.args}\n{done.stdout}\n{done.stderr}"
+    with gunicorn(port, environment, log=var / "gunicorn.log") as process:
+        yield Server(process, base, var / "portal.sqlite3", world)
 
 
 def broken_off(url: str, target: Path, after: int) -> None:
@@ -151,13 +83,6 @@ def offsets(length: int) -> list[int]:
     return [7, 100_000, length // 3, length - 3000, length - 1]
 
 
-RESUME = {
-    "wget": ["wget", "-q", "-c"],
-    "curl": ["curl", "-fsS", "-C", "-", "-O"],
-    "aria2c": ["aria2c", "-q", "-c", "-x", "4", "-s", "4", "-k", "1M"],
-}
-
-
 @pytest.mark.parametrize("name", RESUME)
 @pytest.mark.parametrize("place", range(5))
 def test_a_broken_download_is_continued(server, whole, tmp_path, name, place):
@@ -180,42 +105,6 @@ def test_a_tool_that_is_killed_goes_on_where_it_was(server, whole, tmp_path, nam
     killed.wait()
     run(*RESUME[name], server.zip, cwd=tmp_path)
     assert hashlib.sha256(part.read_bytes()).digest() == hashlib.sha256(whole).digest()
-
-
-CUTS = 50
-
-
-@pytest.mark.parametrize("name", RESUME)
-@pytest.mark.parametrize("form", ["zip", "tar"])
-def test_a_download_broken_off_fifty_times(server, tmp_path, name, form):
-    first, *rest = RESUME[name]
-    once = {"wget": ["--tries=1"], "curl": [], "aria2c": ["-m", "1", "--retry-wait=0"]}[name]
-    target = tmp_path / f"{NAME}.{form}"
-    with breaking_line(server.port, cuts=CUTS, most=250_000) as line:
-        url = f"http://127.0.0.1:{line.port}/d/{server.world['token']}/{NAME}.{form}"
-        for _ in range(CUTS + 10):
-            ended = subprocess.run([tool(first), *rest, *once, url], cwd=tmp_path, check=False)
-            if ended.returncode == 0:
-                break
-        assert ended.returncode == 0
-        assert line.left <= 0
-    assert hashlib.sha256(target.read_bytes()).hexdigest() == server.world["archives"][form]
-
-
-def test_the_client_broken_off_fifty_times(server, tmp_path):
-    run("curl", "-fsS", "-O", f"{server.base}/client.py", cwd=tmp_path)
-    with breaking_line(server.port, cuts=CUTS, most=150_000) as line:
-        url = f"http://127.0.0.1:{line.port}/d/{server.world['token']}/"
-        ended = subprocess.run(
-            [sys.executable, "client.py", url],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ended.returncode == 0, ended.stderr
-        assert line.left <= 0
-    run("sha256sum", "--quiet", "--strict", "-c", "manifest.sha256", cwd=tmp_path / NAME)
 
 
 def test_wget_knows_when_it_has_everything(server, whole, tmp_path):
@@ -274,7 +163,7 @@ def test_two_slow_clients_do_not_block_a_third(server):
 
 @pytest.mark.parametrize("what", ["whales-1.0.zip", "files/large.mp4"])
 def test_a_large_download_needs_little_memory(server, tmp_path, what):
-    (worker,) = server.workers()
+    (worker,) = workers_of(server.process)
     before = _peak(worker)
     url = f"{server.base}/d/{server.world['large_token']}/{what}"
     run("curl", "-fsS", "-o", tmp_path / "large", url)

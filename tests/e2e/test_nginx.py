@@ -2,8 +2,6 @@
 
 import hashlib
 import os
-import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,11 +17,10 @@ import pytest
 
 from tests.e2e.accounts import entered, restore, revoke, work
 from tests.e2e.person import until
-from tests.e2e.portal import ROOT, free_port
-from tests.e2e.test_download_tools import _answers, made_world
+from tests.e2e.portal import free_port
+from tests.e2e.servers import gunicorn, made_world, shipped_nginx
 
 pytestmark = pytest.mark.processes
-SHIPPED = ROOT / "docker" / "nginx.conf"
 
 
 @dataclass(frozen=True)
@@ -54,52 +51,19 @@ class Gate:
         return httpx.get(f"{self.base}{path}", headers=headers, trust_env=False)
 
 
-def plain(conf: str, *, port: int, portal: int, var: Path) -> str:
-    """The shipped configuration without TLS, on a free port, with the paths of this test."""
-    conf = re.sub(r"    server \{\s+listen 80;.*?\n    \}\n", "", conf, flags=re.DOTALL)
-    conf = re.sub(r"listen 443 ssl;\s+listen \[::\]:443 ssl;", f"listen 127.0.0.1:{port};", conf)
-    conf = re.sub(r"\n\s+(http2 on|ssl_\w+ [^;]+|resolver [^;]+);", "", conf)
-    conf = conf.replace("set $portal web:8000;", f"set $portal 127.0.0.1:{portal};")
-    conf = conf.replace("X-Forwarded-Proto https", "X-Forwarded-Proto http")
-    conf = conf.replace("/tmp/", f"{var}/").replace("/dev/stdout", f"{var}/access.log")
-    conf = conf.replace("/var/lib/portal/", f"{var}/")
-    conf = conf.replace("/dev/stderr", f"{var}/error.log")
-    # As root, nginx would hand its work to a user that cannot read this test's folder.
-    return ("user root;\n" if os.geteuid() == 0 else "") + conf
-
-
 @pytest.fixture(scope="module")
 def gate(tmp_path_factory) -> Iterator[Gate]:
     var = tmp_path_factory.mktemp("gate")
     portal, port = free_port(), free_port()
     base = f"http://127.0.0.1:{port}"
-    (var / "nginx").mkdir()
     environment, world = made_world(
         var, base, ACCEL_PREFIX="/protected/", NGINX_DIR=str(var / "nginx")
     )
-    conf = var / "nginx.conf"
-    conf.write_text(plain(SHIPPED.read_text(), port=port, portal=portal, var=var))
-    gunicorn = [sys.executable, "-m", "gunicorn", "cmed_portal.wsgi", "--no-control-socket"]
-    web = subprocess.Popen(
-        [*gunicorn, "--bind", f"127.0.0.1:{portal}", "--threads", "4"],
-        cwd=ROOT,
-        env=environment,
-        stderr=subprocess.DEVNULL,
-    )
-    search = f"{os.environ['PATH']}:/usr/sbin"
-    assert shutil.which("nginx", path=search), "this test needs nginx; install nginx-light"
-    nginx = subprocess.Popen(
-        ["sh", ROOT / "docker" / "nginx.sh"],
-        env={"PATH": search, "NGINX_DIR": str(var / "nginx"), "NGINX_CONF": str(conf)},
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        until("nginx and gunicorn answering", lambda: _answers(base), seconds=90)
+    with (
+        gunicorn(portal, environment) as web,
+        shipped_nginx(var, port=port, portal=portal),
+    ):
         yield Gate(base, world, environment, var, web.pid)
-    finally:
-        for process in (nginx, web):
-            process.terminate()
-            process.wait(15)
 
 
 def test_every_file_arrives_whole_and_in_parts_sent_by_nginx(gate):

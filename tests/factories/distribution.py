@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import zlib
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,7 @@ import factory
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
+from requests_app import conf
 from requests_app.agreements.models import Agreement, AgreementText
 from requests_app.datasets.manifest import manifest
 from requests_app.datasets.models import Dataset, File, Release
@@ -86,11 +88,13 @@ def make_release(
     version: str = "1.0",
     files: dict[str, bytes] | None = None,
     marks: dict[str, tuple[str, str | None]] | None = None,
+    holes: dict[str, int] | None = None,
     **changes: Any,
 ) -> Release:
     """A published release of small files, its bytes in the store.
 
     Clips are labelled "hungry" and in no split, unless `marks` has (label, split) for their path.
+    In a folder those in `holes` are as large as it says by a hole, which their digests leave out.
     """
     if files is None:
         clips = {f"clips/{n:03}.mp4": f"clip {n} ".encode() * 100 * n for n in (1, 2, 3)}
@@ -99,6 +103,8 @@ def make_release(
         _file(path, content, (marks or {}).get(path, ("hungry", None)))
         for path, content in files.items()
     ]
+    for row in rows:
+        row.size = (holes or {}).get(row.path, row.size)
     text = manifest((row.path, row.sha256) for row in rows)
     facts = {
         "published_at": timezone.now() - timedelta(hours=1),
@@ -110,6 +116,8 @@ def make_release(
     for row, content in zip(rows, files.values(), strict=True):
         row.release = release
         storage().put(f"{release.storage_prefix}/{row.path}", io.BytesIO(content))
+        if row.size != len(content):
+            os.truncate(conf.files_dir() / release.storage_prefix / row.path, row.size)
     File.objects.bulk_create(rows)
     return release
 

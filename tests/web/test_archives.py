@@ -170,3 +170,53 @@ def test_the_index_tells_programs_what_the_rows_say(client, token, release):
         for each in found["files"]
     }
     assert told == set(File.objects.values_list("path", "size", "sha256", "label", "split"))
+
+
+class Ranged(io.RawIOBase):
+    """An address as a seekable file: each read is a request for just those bytes."""
+
+    def __init__(self, client: ReadingClient, url: str) -> None:
+        self.client, self.url, self.at = client, url, 0
+        self.length = int(client.head(url)["Content-Length"])
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self.at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.at, io.SEEK_END: self.length}[whence]
+        return self.at
+
+    def readinto(self, buffer) -> int:
+        last = min(self.at + len(buffer), self.length) - 1
+        if last < self.at:
+            return 0
+        got = self.client.get(self.url, headers={"Range": f"bytes={self.at}-{last}"})
+        assert got.status_code == 206
+        buffer[: len(got.body)] = got.body
+        self.at += len(got.body)
+        return len(got.body)
+
+
+@pytest.mark.parametrize("form", ["zip", "tar"])
+def test_an_archive_of_more_than_four_gibibytes_over_http(client, form):
+    large, grant = 5 << 30, GrantFactory()
+    release = make_release(grant.dataset, files=CONTENTS, holes={"clips/b.mp4": large})
+    token = make_link(grant)[1]
+    reached = Ranged(client, archive_url(token, release, form))
+    assert reached.length > large
+    name = f"{release.dataset.slug}-1.0/clips/{{}}.mp4"
+    if form == "zip":
+        with zipfile.ZipFile(reached) as reader:
+            sizes = {info.filename: info.file_size for info in reader.infolist()}
+            last = reader.read(name.format("c"))
+    else:
+        with tarfile.open(fileobj=reached, mode="r:") as reader:
+            sizes = {each.name: each.size for each in reader}
+            last = reader.extractfile(name.format("c")).read()
+    assert (sizes[name.format("b")], last) == (large, CONTENTS["clips/c.mp4"])

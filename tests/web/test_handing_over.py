@@ -6,11 +6,14 @@ from http import HTTPStatus
 import httpx
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from requests_app.audit import kinds
 from requests_app.audit.models import Entry
 from requests_app.distribution import nginx_log
+from requests_app.distribution.models import Grant
 from requests_app.distribution.transfers import Transfer
+from tests.e2e.person import until
 from tests.factories.distribution import GrantFactory, make_link, make_release
 from tests.factories.requests import DatasetFactory
 
@@ -121,3 +124,26 @@ def test_the_object_store_sends_by_an_address_of_minutes(client: Client, bucket,
     assert {each.promised for each in Transfer.objects.all()} == {len(CLIP)}, "it opens the whole"
     bare = response["Location"].split("?")[0]
     assert httpx.get(bare, trust_env=False).status_code == HTTPStatus.FORBIDDEN
+
+
+@pytest.mark.processes
+def test_a_revoked_holder_is_given_no_address_and_an_older_one_ends_soon(
+    client: Client, bucket, link, settings
+):
+    settings.S3_PRESIGNED_SECONDS = 2
+    given = client.get(link)["Location"]
+    assert httpx.get(given, trust_env=False).content == CLIP
+    Grant.objects.update(revoked_at=timezone.now())
+    assert client.get(link).status_code == HTTPStatus.FORBIDDEN
+    until("the end of the address", lambda: _is_refused(given), seconds=15)
+
+
+def _is_refused(url: str) -> bool:
+    return httpx.get(url, trust_env=False).status_code == HTTPStatus.FORBIDDEN
+
+
+@pytest.mark.processes
+def test_the_object_store_does_not_know_our_tag(client: Client, bucket, link):
+    tag = client.head(link)["ETag"]
+    response = client.get(link, headers={"If-Range": tag, "Range": "bytes=10-19"})
+    assert (response.status_code, b"".join(response)) == (206, CLIP[10:20])
