@@ -60,7 +60,7 @@ def test_the_reference_tree_has_its_roots_and_every_proof_holds():
     frontier = Frontier()
     assert frontier.root() == hashlib.sha256(b"").digest()
     for size, leaf in enumerate(leaves, 1):
-        frontier.append(leaf_hash(leaf))
+        frontier.extend([leaf_hash(leaf)])
         assert frontier.root() == roots[size - 1]
     subtree = subtree_of(leaves)
     for size in range(1, 9):
@@ -98,18 +98,22 @@ def test_it_agrees_with_the_recursive_definition(data):
 
     assert merkle.root(second, subtree) == new
     going_on = Frontier(first, subtree)
-    for leaf in leaves[first:second]:
-        going_on.append(leaf_hash(leaf))
+    going_on.extend([leaf_hash(leaf) for leaf in leaves[first:second]])
     assert going_on.root() == new
     proof = merkle.inclusion(index, second, subtree)
     check_inclusion(leaf_hash(leaves[index]), index, second, proof, new)
     check_consistency(first, second, merkle.consistency(first, second, subtree), old, new)
 
 
-def test_it_keeps_each_node_of_every_eighth_height_once():
-    frontier, leaves = Frontier(), some(1100)
-    kept = [node for leaf in leaves for node in frontier.append(leaf_hash(leaf))]
-    assert [node[:2] for node in kept] == [(8, 0), (8, 1), (8, 2), (8, 3)]
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 300), max_size=12))
+def test_it_keeps_each_node_of_every_eighth_height_once(batches):
+    frontier, leaves, kept = Frontier(), some(sum(batches)), []
+    for batch in batches:
+        begun = frontier.size
+        kept += frontier.extend([leaf_hash(leaf) for leaf in leaves[begun : begun + batch]])
+    assert frontier.root() == mth(leaves)
+    assert [node[:2] for node in kept] == [(8, index) for index in range(len(leaves) >> 8)]
     assert all(found == mth(leaves[i << h : (i + 1) << h]) for h, i, found in kept)
 
 
