@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from django.db import transaction
 
-from requests_app.audit import origin
+from requests_app.audit import asking, origin
 from requests_app.audit.canonical import canonical, commitment, new_salt
 from requests_app.audit.kinds import KINDS
 from requests_app.audit.models import Entry, PersonalValue, Unsequenced
@@ -65,6 +65,7 @@ def record_all(acts: Sequence[Act]) -> list[Entry]:
             item.entry = entry
     PersonalValue.objects.bulk_create([item for _, values in written for item in values])
     Unsequenced.objects.bulk_create([Unsequenced(entry=entry) for entry in entries])
+    transaction.on_commit(asking.ask, robust=True)
     return entries
 
 

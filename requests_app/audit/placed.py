@@ -10,7 +10,6 @@ from typing import Any, Final
 import orjson
 from django.db import connection
 
-
 Row = tuple[int, bytes, int, str, str, str, str, str, str, str]
 """Place and leaf hash of an entry; its id, at, kind, actor, subject, trail, details, commitments"""
 

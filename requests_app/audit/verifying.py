@@ -1,9 +1,9 @@
 """Recomputing the log from its rows to every checkpoint, and naming the first thing that is bad.
 
-Reads in places' order, in bounded memory, and while the log grows. Nothing is believed that can be recomputed: leaves
-from entries, commitments from the personal values that are left, nodes and roots from leaves,
-signatures from notes. Who may have changed the keys as well is found by what an outsider kept
-(`audit.outsider`, docs/how-to/verify-the-log.md).
+Reads in places' order, in bounded memory, and while the log grows. Nothing is believed that can be
+recomputed: leaves from entries, commitments from the personal values that are left, nodes and roots
+from leaves, signatures from notes. Who may have changed the keys as well is found by what an
+outsider kept (`audit.outsider`, docs/how-to/verify-the-log.md).
 """
 
 from collections.abc import Callable, Iterator, Sequence
