@@ -2,6 +2,7 @@
 
 import logging
 from functools import partial
+from typing import Any
 
 from celery import current_app
 from django.db import transaction
@@ -21,11 +22,11 @@ def enqueue(name: str, **ids: str | int) -> None:
 
 def hint(name: str, *, expires: float) -> None:
     """Sends the task `name` now; whoever finds it after so many seconds leaves it alone."""
-    _send(name, {}, expires)
+    _send(name, {}, expires=expires)
 
 
-def _send(name: str, ids: dict[str, str | int], expires: float | None = None) -> None:
+def _send(name: str, ids: dict[str, str | int], **options: Any) -> None:
     try:
-        current_app.signature(name, kwargs=ids).apply_async(retry=False, expires=expires)
+        current_app.signature(name, kwargs=ids).apply_async(retry=False, **options)
     except (OperationalError, OSError) as error:
         logger.warning("queue unreachable, %s is left to the sweep: %s", name, error)
