@@ -11,6 +11,9 @@ import rfc8785
 FORMAT: Final = 1
 """Version of the form of an entry; part of every leaf."""
 
+BLINDING: Final = "blinding"
+"""Stands among the commitments of an entry that commits to no value, and is random."""
+
 
 def canonical(value: Any) -> bytes:
     """Returns the RFC 8785 form of a JSON value. Raises `rfc8785.CanonicalizationError`."""

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from django.db import transaction
 
 from requests_app.audit import asking, origin
-from requests_app.audit.canonical import canonical, commitment, new_salt
+from requests_app.audit.canonical import BLINDING, canonical, commitment, new_salt
 from requests_app.audit.kinds import KINDS
 from requests_app.audit.models import Entry, PersonalValue, Unsequenced
 
@@ -89,6 +89,8 @@ def _entry(act: Act) -> tuple[Entry, list[PersonalValue]]:
         subject=act.on.audit_ref,
         trail=getattr(act.on, "audit_trail", act.on.audit_ref),
         details=public,
-        commitments={item.field: commitment(item.salt, item.value) for item in values},
+        # Without anything random in it, the public leaf hash would confirm who guesses the entry.
+        commitments={item.field: commitment(item.salt, item.value) for item in values}
+        or {BLINDING: new_salt()},
     )
     return entry, values

@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final
 
+from django.db.models import Count
+
 from requests_app.audit import canonical, merkle, outsider, placed, tree
 from requests_app.audit.models import Entry, Leaf, SignedCheckpoint, TreeNode
 from requests_app.audit.models import Unsequenced as Waiting
@@ -192,6 +194,9 @@ class _Run:
         placed_below = Leaf.objects.filter(place__lt=total).count()
         if placed_below != total:
             raise Wrong(f"The log has {placed_below} leaves for {total} places.")
+        twice = Leaf.objects.values("entry").annotate(places=Count("place")).filter(places__gt=1)
+        if replayed := twice.order_by("entry").first():
+            raise Wrong(f"The entry number {replayed['entry']} was replayed: it has two places.")
         besides = Entry.objects.filter(leaf=None, unsequenced=None).order_by("pk").first()
         if besides is not None:
             raise Wrong(

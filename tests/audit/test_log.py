@@ -47,7 +47,20 @@ def test_personal_values_stay_out_of_the_entry_but_are_committed_to():
 def test_a_personal_value_may_be_erased_and_the_entry_stays():
     entry = an_entry()
     entry.personal_values.all().delete()
-    assert Entry.objects.get(pk=entry.pk).commitments.keys() == {"email"}
+    assert Entry.objects.get(pk=entry.pk).personal_fields == ["email"]
+
+
+def test_an_entry_without_personal_values_cannot_be_told_by_its_public_hash():
+    """Two that say the same under the same number and time would still have different leaves."""
+    first, second = (
+        log.record(kinds.GRANT_GIVEN_UP, by=log.SYSTEM, on=log.SYSTEM) for _ in range(2)
+    )
+    for entry in (first, second):
+        assert not entry.personal_values.exists()
+        assert entry.personal_fields == []
+    assert len(first.commitments["blinding"]) == 64
+    assert first.commitments != second.commitments
+    assert "blinding" not in {name for fields in kinds.KINDS.values() for name in fields.personal}
 
 
 def test_an_undeclared_field_is_refused():

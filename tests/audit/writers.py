@@ -34,25 +34,30 @@ class Deed(NamedTuple):
 
 def main() -> None:
     django.setup()
+    call_command("migrate", verbosity=0)
+    written = write(ENTRIES // WRITERS, pause=0.0, unlogged=False)
+    sys.stdout.write(json.dumps(account(written)))
+
+
+def account(written: list[Deed]) -> dict[str, int | bool]:
+    """Seals what is left and returns what the log then holds, of the deeds with an entry."""
     from requests_app.audit import checkpoints, verifying  # noqa: PLC0415 - needs a set-up Django
     from requests_app.audit.models import Entry, Leaf, Unsequenced  # noqa: PLC0415 - same
 
-    call_command("migrate", verbosity=0)
-    written = write(ENTRIES // WRITERS, pause=0.0, unlogged=False)
     checkpoints.seal()
+    logged = [deed for deed in written if deed.entry is not None]
     placed = dict(Leaf.objects.values_list("place", "entry_id"))
     found = verifying.verify(progress=lambda done, total: None)
-    told = {
-        "deeds": len(written),
+    return {
+        "deeds": len(logged),
         "entries": Entry.objects.count(),
         "gapless": sorted(placed) == list(range(len(placed))),
         "placed": len(set(placed.values())),
         "waiting": Unsequenced.objects.count(),
         "verified": found.size,
         "checkpoints": found.checkpoints,
-        "overtaken": overtaken(written, placed),
+        "overtaken": overtaken(logged, placed),
     }
-    sys.stdout.write(json.dumps(told))
 
 
 def write(each: int, *, pause: float, unlogged: bool) -> list[Deed]:
@@ -98,7 +103,9 @@ def deeds(number: int, count: int, pause: float, *, unlogged: bool) -> list[Deed
     user, _ = User.objects.get_or_create(email=address, defaults={"canonical_email": address})
     for turn in range(count):
         for logged in (True, False)[:: 1 - 2 * (turn % 2)] if unlogged else (True,):
-            done.append(sign_in(user.pk, logged=logged, linger=not pause and chance.random() < 0.1))
+            done.append(
+                sign_in(user.pk, logged=logged, linger=not unlogged and chance.random() < 0.1)
+            )
             if pause:
                 time.sleep(chance.expovariate(1 / pause))
     connection.close()
