@@ -21,14 +21,22 @@ class Asker:
     def __init__(self) -> None:
         self.process = os.getpid()
         self._wanted = threading.Event()
-        threading.Thread(target=self._work, name="asker", daemon=True).start()
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="asker", daemon=True)
+        self._thread.start()
 
     def ask(self) -> None:
         """Has the sealer asked for soon; returns at once."""
         self._wanted.set()
 
+    def close(self) -> None:
+        """Ends the thread; what it did not ask for yet is left to beat."""
+        self._closed = True
+        self._wanted.set()
+        self._thread.join()
+
     def _work(self) -> None:
-        while self._wanted.wait():
+        while self._wanted.wait() and not self._closed:
             self._wanted.clear()
             queue.hint("audit.seal", expires=2 * PAUSE)
             time.sleep(PAUSE)
