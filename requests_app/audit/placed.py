@@ -10,6 +10,8 @@ from typing import Any, Final
 import orjson
 from django.db import connection
 
+from requests_app.audit import canonical
+
 Row = tuple[int, bytes, int, str, str, str, str, str, str, str]
 """Place and leaf hash of an entry; its id, at, kind, actor, subject, trail, details, commitments"""
 
@@ -44,6 +46,24 @@ def personal_values(rows: Sequence[Row]) -> Values:
         if value[0] in kept:  # ids follow places nearly, not quite
             kept[value[0]].append(value)
     return kept
+
+
+def leaf(row: Row) -> bytes:
+    """Returns the canonical form of an entry as it is stored.
+
+    Raises ValueError, TypeError, AttributeError or RecursionError for what cannot be read.
+    """
+    _, _, number, at, kind, actor, subject, trail, details, commitments = row
+    return canonical.leaf(
+        id=number,
+        at=instant(at),
+        kind=kind,
+        actor=actor,
+        subject=subject,
+        trail=trail,
+        details=decoded(details),
+        commitments=decoded(commitments),
+    )
 
 
 def instant(stored: str) -> str:

@@ -120,34 +120,18 @@ class _Run:
 
     def _leaf(self, place: int, row: placed.Row, values: placed.Values) -> bytes:
         """Returns the leaf hash of an entry that is whole, and commits to the values beside it."""
-        at_place, held, number, at, kind, actor, subject, trail, details, commitments = row
+        at_place, held, number, at, *_ = row
         if at_place != place:
             raise Wrong(f"The entry at place {place} is missing.")
         try:
-            said, commits = placed.instant(at), placed.decoded(commitments)
-            found = merkle.leaf_hash(
-                canonical.leaf(
-                    id=number,
-                    at=said,
-                    kind=kind,
-                    actor=actor,
-                    subject=subject,
-                    trail=trail,
-                    details=placed.decoded(details),
-                    commitments=commits,
-                )
-            )
+            found = merkle.leaf_hash(placed.leaf(row))
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise Wrong(f"{_name(row)} was changed: it cannot be read any more.") from error
         if found != held:
             raise Wrong(f"{_name(row)} was changed after it was given its place.")
-        for _, field, value, salt in values[number]:
-            if not _commits(commits, field, value, salt):
-                raise Wrong(
-                    f"{_name(row)} does not commit to the value kept as its {field}: the value "
-                    "was changed."
-                )
-        if said < self.earliest:
+        if kept := values[number]:
+            _check_values(row, kept)
+        if placed.instant(at) < self.earliest:
             raise Wrong(
                 f"{_name(row)} is dated {at:.19}, and was added after the checkpoint of "
                 f"{self.not_before:%Y-%m-%d %H:%M:%S}: it is back-dated."
@@ -204,11 +188,18 @@ class _Run:
             )
 
 
-def _commits(commitments: dict[str, str], field: str, value: str, salt: str) -> bool:
-    try:
-        return commitments[field] == canonical.commitment(salt, placed.decoded(value))
-    except (KeyError, TypeError, ValueError, RecursionError):
-        return False
+def _check_values(row: placed.Row, kept: Sequence[placed.Value]) -> None:
+    commitments = placed.decoded(row[-1])
+    for _, field, value, salt in kept:
+        try:
+            holds = commitments[field] == canonical.commitment(salt, placed.decoded(value))
+        except (KeyError, TypeError, ValueError, RecursionError):
+            holds = False
+        if not holds:
+            raise Wrong(
+                f"{_name(row)} does not commit to the value kept as its {field}: the value was "
+                "changed."
+            )
 
 
 def _name(row: placed.Row) -> str:
