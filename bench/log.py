@@ -28,7 +28,7 @@ def main() -> None:
     """Fills a log in a folder of its own, measures, prints and keeps the rows."""
     with TemporaryDirectory(prefix="portal-bench-") as folder:
         os.environ |= {"DJANGO_SETTINGS_MODULE": "cmed_portal.settings", "CMED_VAR_DIR": folder}
-        os.environ["CMED_REDIS_URL"] = "memory://"
+        os.environ["CMED_REDIS_URL"] = "memory://localhost"
         import django  # noqa: PLC0415 - needs the settings' name first
 
         django.setup()

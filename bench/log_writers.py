@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from bench.measuring import Row, report
 
 ENTRIES = int(os.environ.get("BENCH_LOG_WRITERS_ENTRIES", "50000"))
-PACED, PAUSE = 8_000, 0.06
+PACED, PAUSE = 4_000, 0.06
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def measure(folder: str, address: str) -> list[Row]:
         "DJANGO_SETTINGS_MODULE": "cmed_portal.settings",
         "CMED_VAR_DIR": folder,
         "CMED_DATABASE_URL": address,
-        "CMED_REDIS_URL": "memory://",
+        "CMED_REDIS_URL": "memory://localhost",
     }
     import django  # noqa: PLC0415 - needs the settings' name first
 

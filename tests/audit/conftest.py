@@ -22,7 +22,7 @@ def fresh_database(tmp_path: Path) -> Iterator[dict[str, str]]:
     environment = {name: value for name, value in os.environ.items() if "CMED_" not in name} | {
         "DJANGO_SETTINGS_MODULE": "cmed_portal.settings",
         "CMED_VAR_DIR": str(tmp_path),
-        "CMED_REDIS_URL": "memory://",
+        "CMED_REDIS_URL": "memory://localhost",
         "PYTHONPATH": str(ROOT),
     }
     server = os.environ.get("CMED_TEST_DATABASE_URL")
