@@ -11,7 +11,6 @@ import random
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing.synchronize import Event
 from typing import NamedTuple
 
 import django
@@ -22,6 +21,8 @@ from django.utils import timezone
 WRITERS = 8
 ENTRIES = int(os.environ.get("LOG_WRITERS_ENTRIES", "400"))
 FORK = multiprocessing.get_context("fork")
+SEALED, OVER = FORK.Event(), FORK.Event()
+"""That the sealer has sealed something, and that it may end."""
 
 
 class Deed(NamedTuple):
@@ -67,8 +68,9 @@ def write(each: int, *, pause: float, unlogged: bool) -> list[Deed]:
     RuntimeError when the sealer failed.
     """
     connection.close()
-    over = FORK.Event()
-    sealer = FORK.Process(target=seal, args=(over,))
+    SEALED.clear()
+    OVER.clear()
+    sealer = FORK.Process(target=seal)
     sealer.start()
     try:
         with ProcessPoolExecutor(WRITERS, mp_context=FORK) as processes:
@@ -78,19 +80,20 @@ def write(each: int, *, pause: float, unlogged: bool) -> list[Deed]:
             ]
             written = [deed for writer in writers for deed in writer.result()]
     finally:
-        over.set()
+        OVER.set()
         sealer.join()
     if sealer.exitcode:
         raise RuntimeError("the sealer failed")
     return written
 
 
-def seal(over: Event) -> None:
+def seal() -> None:
     """Seals until told that it is over."""
     from requests_app.audit import checkpoints  # noqa: PLC0415 - needs a set-up Django
 
-    while not over.wait(0.05):
-        checkpoints.seal()
+    while not OVER.wait(0.05):
+        if checkpoints.seal():
+            SEALED.set()
     connection.close()
 
 
@@ -102,6 +105,8 @@ def deeds(number: int, count: int, pause: float, *, unlogged: bool) -> list[Deed
     address = f"{number}@example.edu"
     user, _ = User.objects.get_or_create(email=address, defaults={"canonical_email": address})
     for turn in range(count):
+        if turn == count // 2 and not SEALED.wait(60):
+            raise RuntimeError("nothing was sealed")
         for logged in (True, False)[:: 1 - 2 * (turn % 2)] if unlogged else (True,):
             done.append(
                 sign_in(user.pk, logged=logged, linger=not unlogged and chance.random() < 0.1)
