@@ -2,6 +2,7 @@
 
 import logging
 from functools import partial
+from typing import Any
 
 from celery import current_app
 from django.db import transaction
@@ -19,8 +20,13 @@ def enqueue(name: str, **ids: str | int) -> None:
     transaction.on_commit(partial(_send, name, ids))
 
 
-def _send(name: str, ids: dict[str, str | int]) -> None:
+def hint(name: str, *, expires: float) -> None:
+    """Sends the task `name` now; whoever finds it after so many seconds leaves it alone."""
+    _send(name, {}, expires=expires)
+
+
+def _send(name: str, ids: dict[str, str | int], **options: Any) -> None:
     try:
-        current_app.signature(name, kwargs=ids).apply_async(retry=False)
+        current_app.signature(name, kwargs=ids).apply_async(retry=False, **options)
     except (OperationalError, OSError) as error:
         logger.warning("queue unreachable, %s is left to the sweep: %s", name, error)

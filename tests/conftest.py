@@ -36,6 +36,12 @@ def _flush_with_guards_lifted(self: TransactionTestCase) -> None:
 TransactionTestCase._fixture_teardown = _flush_with_guards_lifted
 
 
+@pytest.fixture(autouse=True)
+def sealer_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tasks run at once here, so a thread that asks for the sealer would seal beside the test."""
+    monkeypatch.setattr("requests_app.audit.asking.ask", lambda: None)
+
+
 @pytest.fixture(scope="session")
 def running_object_store() -> Iterator[S3]:
     with object_store() as store:

@@ -13,7 +13,9 @@ SOURCES = Path(queue.__file__).parent.rglob("*.py")
 
 def test_every_queued_name_is_a_task():
     queued = {
-        name for path in SOURCES for name in re.findall(r'enqueue\(\s*"([^"]+)"', path.read_text())
+        name
+        for path in SOURCES
+        for name in re.findall(r'(?:enqueue|hint)\(\s*"([^"]+)"', path.read_text())
     } - {"room.verb"}
     assert queued
     assert queued <= set(current_app.tasks)

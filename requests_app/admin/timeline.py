@@ -102,7 +102,7 @@ def actor_names(entries: Iterable[Entry]) -> dict[str, str]:
 
 def merged(entry: Entry) -> dict[str, Any]:
     """Returns the entry's public details and personal values as one; erased ones say so."""
-    erased = dict.fromkeys(entry.commitments, "(erased)")
+    erased = dict.fromkeys(entry.personal_fields, "(erased)")
     kept = {item.field: item.value for item in entry.personal_values.all()}
     return {**entry.details, **erased, **kept}
 

@@ -1,26 +1,27 @@
 """The canonical form of an entry and of a committed value: RFC 8785 JSON, hashed by SHA-256."""
 
 import hashlib
-import json
 import secrets
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import orjson
 import rfc8785
 
 FORMAT: Final = 1
 """Version of the form of an entry; part of every leaf."""
 
-_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+BLINDING: Final = "blinding"
+"""Stands among the commitments of an entry that commits to no value, and is random."""
 
 
 def canonical(value: Any) -> bytes:
     """Returns the RFC 8785 form of a JSON value. Raises `rfc8785.CanonicalizationError`."""
-    # Without floats, huge numbers and keys beyond ASCII both say the same; this is faster.
+    # Without floats, huge numbers and keys beyond ASCII both say the same; one is much faster.
     if _is_plain(value):
         try:
-            return _encode(value).encode()
-        except UnicodeEncodeError:
+            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        except orjson.JSONEncodeError:
             pass  # half a surrogate pair: refused below, with a reason
     return rfc8785.dumps(value)
 
@@ -41,10 +42,15 @@ def _is_plain(value: Any) -> bool:
     return kind is list and all(map(_is_plain, value))
 
 
+def instant(at: datetime) -> str:
+    """Returns a time as a leaf says it: in UTC, with microseconds."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 def leaf(
     *,
     id: int,  # noqa: A002 - the field's name in the leaf
-    at: datetime,
+    at: str,
     kind: str,
     actor: str,
     subject: str,
@@ -52,11 +58,14 @@ def leaf(
     details: dict[str, Any],
     commitments: dict[str, str],
 ) -> bytes:
-    """Returns an entry's leaf: its canonical form. Schema: docs/reference/entries.md."""
+    """Returns an entry's leaf: its canonical form. Schema: docs/reference/entries.md.
+
+    `at` as `instant` tells it.
+    """
     return canonical(
         {
             "actor": actor,
-            "at": instant(at),
+            "at": at,
             "commitments": commitments,
             "details": details,
             "id": id,
@@ -66,11 +75,6 @@ def leaf(
             "v": FORMAT,
         }
     )
-
-
-def instant(at: datetime) -> str:
-    """Returns an instant as a leaf has it: UTC, with microseconds."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def new_salt() -> str:

@@ -49,7 +49,7 @@ def as_json(entry: Entry) -> dict[str, Any]:
         "commitments": entry.commitments,
         "personal": {
             name: {"value": kept[name].value, "salt": kept[name].salt} if name in kept else None
-            for name in entry.commitments
+            for name in entry.personal_fields
         },
     }
 

@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 from django.db import transaction
 
-from requests_app.audit import origin
-from requests_app.audit.canonical import canonical, commitment, new_salt
+from requests_app.audit import appending, asking, origin
+from requests_app.audit.canonical import BLINDING, canonical, commitment, new_salt
 from requests_app.audit.kinds import KINDS
-from requests_app.audit.models import Entry, PersonalValue, Unsequenced
+from requests_app.audit.models import Entry, PersonalValue
 
 
 class Audited(Protocol):
@@ -58,17 +58,12 @@ def record_all(acts: Sequence[Act]) -> list[Entry]:
     """Appends an entry for each act, in their order, with as many queries as for one."""
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("entries must be recorded in the transaction of the deed")
-    written = [_entry(act) for act in acts]
-    entries = Entry.objects.bulk_create([entry for entry, _ in written])
-    for entry, values in written:
-        for item in values:
-            item.entry = entry
-    PersonalValue.objects.bulk_create([item for _, values in written for item in values])
-    Unsequenced.objects.bulk_create([Unsequenced(entry=entry) for entry in entries])
+    entries = appending.append([_entry(act) for act in acts])
+    transaction.on_commit(asking.ask, robust=True)
     return entries
 
 
-def _entry(act: Act) -> tuple[Entry, list[PersonalValue]]:
+def _entry(act: Act) -> appending.Written:
     """The entry of an act and its personal values, neither of them written yet."""
     fields, details = KINDS[act.kind], act.details
     if undeclared := details.keys() - fields.public - fields.personal:
@@ -88,6 +83,8 @@ def _entry(act: Act) -> tuple[Entry, list[PersonalValue]]:
         subject=act.on.audit_ref,
         trail=getattr(act.on, "audit_trail", act.on.audit_ref),
         details=public,
-        commitments={item.field: commitment(item.salt, item.value) for item in values},
+        # Without anything random in it, the public leaf hash would confirm who guesses the entry.
+        commitments={item.field: commitment(item.salt, item.value) for item in values}
+        or {BLINDING: new_salt()},
     )
     return entry, values

@@ -4,7 +4,7 @@ Knows no storage: a tree is asked for the root of a perfect subtree (`Subtree`),
 its nodes to keep (every `STEP`th height, so that n leaves cost n/255 nodes and a proof few reads).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from requests_app.audit.outsider import EMPTY_ROOT, leaf_hash, node_hash
@@ -22,34 +22,38 @@ Kept = tuple[int, int, bytes]
 
 
 class Frontier:
-    """The right edge of a tree: the roots of its perfect subtrees, the largest first."""
+    """The right edge of a tree: of each height at most one perfect subtree that has no sibling."""
 
     def __init__(self, size: int = 0, subtree: Subtree | None = None) -> None:
         self.size = size
-        self._peaks: list[bytes] = []
+        self._peaks: dict[int, bytes] = {}
         if size and subtree:
-            self._peaks = [subtree(height, index) for height, index in _perfect(0, size)]
+            self._peaks = {height: subtree(height, i) for height, i in _perfect(0, size)}
 
-    def append(self, leaf: bytes) -> list[Kept]:
-        """Adds a leaf hash; returns the nodes that are complete with it and worth keeping."""
+    def extend(self, leaves: Sequence[bytes]) -> list[Kept]:
+        """Adds leaf hashes; returns the nodes that are complete with them and worth keeping."""
         kept: list[Kept] = []
-        found, height, place = leaf, 0, self.size
-        while place & 1:
-            found = node_hash(self._peaks.pop(), found)
-            height, place = height + 1, place >> 1
+        row, height, first = list(leaves), 0, self.size
+        self.size += len(row)
+        while row:
+            if first & 1:
+                row.insert(0, self._peaks.pop(height))
+            if len(row) & 1:
+                self._peaks[height] = row.pop()
+            row = list(map(node_hash, row[::2], row[1::2]))
+            height, first = height + 1, first >> 1
             if not height % STEP:
-                kept.append((height, place, found))
-        self._peaks.append(found)
-        self.size += 1
+                kept += [(height, index, found) for index, found in enumerate(row, first)]
         return kept
 
     def root(self) -> bytes:
         """Returns the root of the whole tree; of no leaves it is the hash of nothing."""
         if not self._peaks:
             return EMPTY_ROOT
-        found = self._peaks[-1]
-        for peak in reversed(self._peaks[:-1]):
-            found = node_hash(peak, found)
+        lowest, *higher = sorted(self._peaks)
+        found = self._peaks[lowest]
+        for height in higher:
+            found = node_hash(self._peaks[height], found)
         return found
 
 

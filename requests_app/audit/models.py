@@ -3,6 +3,8 @@
 from django.db import models
 from django.utils import timezone
 
+from requests_app.audit.canonical import BLINDING
+
 
 class Entry(models.Model):
     """One act: who did what, on what, when. Values, not foreign keys: it outlives what it names.
@@ -25,6 +27,11 @@ class Entry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.kind}"
+
+    @property
+    def personal_fields(self) -> list[str]:
+        """The personal fields that it commits to, those that were erased since among them."""
+        return [name for name in self.commitments if name != BLINDING]
 
 
 class PersonalValue(models.Model):

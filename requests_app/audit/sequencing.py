@@ -42,12 +42,12 @@ def sequence_batch() -> int:
     waiting = Unsequenced.objects.order_by("pk").values_list("pk", flat=True)[:BATCH]
     entries = Entry.objects.filter(pk__in=list(waiting)).order_by("pk")
     frontier = merkle.Frontier(tree.size(), tree.StoredTree())
-    leaves: list[Leaf] = []
-    nodes: list[merkle.Kept] = []
-    for entry in entries:
-        found = merkle.leaf_hash(leaf_of(entry))
-        leaves.append(Leaf(place=frontier.size, entry=entry, hash=found))
-        nodes += frontier.append(found)
+    first, hashes = frontier.size, [merkle.leaf_hash(leaf_of(entry)) for entry in entries]
+    nodes = frontier.extend(hashes)
+    leaves = [
+        Leaf(place=place, entry=entry, hash=found)
+        for place, (entry, found) in enumerate(zip(entries, hashes, strict=True), first)
+    ]
     Leaf.objects.bulk_create(leaves)
     TreeNode.objects.bulk_create(TreeNode(height=h, index=i, hash=each) for h, i, each in nodes)
     Unsequenced.objects.filter(pk__in=[leaf.entry_id for leaf in leaves]).delete()
@@ -58,7 +58,7 @@ def leaf_of(entry: Entry) -> bytes:
     """Returns the canonical form of an entry as it is stored."""
     return canonical.leaf(
         id=entry.pk,
-        at=entry.at,
+        at=canonical.instant(entry.at),
         kind=entry.kind,
         actor=entry.actor,
         subject=entry.subject,

@@ -1,9 +1,9 @@
 """Recomputing the log from its rows to every checkpoint, and naming the first thing that is bad.
 
-Reads in places' order and in bounded memory. Nothing is believed that can be recomputed: leaves
-from entries, commitments from the personal values that are left, nodes and roots from leaves,
-signatures from notes. Who may have changed the keys as well is found by what an outsider kept
-(`audit.outsider`, docs/how-to/verify-the-log.md).
+Reads in places' order, in bounded memory, and while the log grows. Nothing is believed that can be
+recomputed: leaves from entries, commitments from the personal values that are left, nodes and roots
+from leaves, signatures from notes. Who may have changed the keys as well is found by what an
+outsider kept (`audit.outsider`, docs/how-to/verify-the-log.md).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,10 +11,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
-from requests_app.audit import canonical, merkle, outsider, tree
-from requests_app.audit.models import Entry, Leaf, PersonalValue, SignedCheckpoint, TreeNode
+from django.db.models import Count
+
+from requests_app.audit import canonical, merkle, outsider, placed, tree
+from requests_app.audit.models import Entry, Leaf, SignedCheckpoint, TreeNode
 from requests_app.audit.models import Unsequenced as Waiting
 from requests_app.audit.outsider import Wrong
 
@@ -24,7 +26,6 @@ LATENESS: Final = timedelta(minutes=10)
 """How much earlier than a checkpoint an entry after it may be dated: a long transaction."""
 
 _CHUNK: Final = 1 << merkle.STEP << 3
-_COLUMNS: Final = ("id", "at", "kind", "actor", "subject", "trail", "details", "commitments")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class _Run:
         self.frontier = merkle.Frontier()
         self.checkpoints = 0
         self.not_before: datetime | None = None
+        self.earliest = ""
 
     def begin(self, note: str) -> int:
         """Goes on from a trusted checkpoint, once the stored tree has its root there."""
@@ -84,19 +86,22 @@ class _Run:
             return self._from_place(start, signed)
 
     def _from_place(self, start: int, signed: Iterator[SignedCheckpoint]) -> Verified:
-        total, due = tree.size(), next(signed, None)
-        for leaves in _chunks(start, total):
-            self._commitments(leaves[0]["place"], leaves)
-            kept: list[merkle.Kept] = []
-            for row in leaves:
-                kept += self.frontier.append(self._leaf(row))
-                while due is not None and due.size == self.frontier.size:
+        # In this order: while the log grows, no checkpoint may be larger than what is looked at.
+        due, total = next(signed, None), tree.size()
+        for first in range(start, total, _CHUNK):
+            end = min(first + _CHUNK, total)
+            rows = placed.entries(first, end)
+            values, kept = placed.personal_values(rows), []
+            while (done := self.frontier.size) < end:
+                until = min(end, due.size) if due else end
+                kept += self._grow(rows[done - first : until - first], values)
+                if self.frontier.size < until:
+                    raise Wrong(f"The entry at place {self.frontier.size} is missing.")
+                if due and due.size == until:
                     self._checkpoint(due)
                     due = next(signed, None)
             self._nodes(kept)
-            self.progress(self.frontier.size - start, total - start)
-        if self.frontier.size != total:
-            raise Wrong(f"The entry at place {self.frontier.size} is missing.")
+            self.progress(end - start, total - start)
         if due is not None:
             raise Wrong(
                 f"A checkpoint was signed over {due.size:,} entries, and the log has {total:,}: "
@@ -106,43 +111,32 @@ class _Run:
         waiting = Waiting.objects.count()
         return Verified(total - start, self.checkpoints, total, waiting)
 
-    def _leaf(self, row: dict[str, Any]) -> bytes:
-        place = self.frontier.size
-        if row["place"] != place:
+    def _grow(self, rows: Sequence[placed.Row], values: placed.Values) -> list[merkle.Kept]:
+        """Takes in entries of which no checkpoint divides the places."""
+        places = range(self.frontier.size, self.frontier.size + len(rows))
+        return self.frontier.extend(
+            [self._leaf(place, row, values) for place, row in zip(places, rows, strict=True)]
+        )
+
+    def _leaf(self, place: int, row: placed.Row, values: placed.Values) -> bytes:
+        """Returns the leaf hash of an entry that is whole, and commits to the values beside it."""
+        at_place, held, number, at, *_ = row
+        if at_place != place:
             raise Wrong(f"The entry at place {place} is missing.")
-        name = f"The entry at place {place} (number {row['entry_id']})"
         try:
-            found = merkle.leaf_hash(
-                canonical.leaf(**{column: row[f"entry__{column}"] for column in _COLUMNS})
-            )
-        except (ValueError, TypeError, AttributeError) as error:
-            raise Wrong(f"{name} was changed: it cannot be read any more.") from error
-        if found != bytes(row["hash"]):
-            raise Wrong(f"{name} was changed after it was given its place.")
-        if self.not_before and row["entry__at"] < self.not_before - LATENESS:
+            found = merkle.leaf_hash(placed.leaf(row))
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise Wrong(f"{_name(row)} was changed: it cannot be read any more.") from error
+        if found != held:
+            raise Wrong(f"{_name(row)} was changed after it was given its place.")
+        if kept := values[number]:
+            _check_values(row, kept)
+        if placed.instant(at) < self.earliest:
             raise Wrong(
-                f"{name} is dated {row['entry__at']:%Y-%m-%d %H:%M:%S}, and was added after the "
-                f"checkpoint of {self.not_before:%Y-%m-%d %H:%M:%S}: it is back-dated."
+                f"{_name(row)} is dated {at:.19}, and was added after the checkpoint of "
+                f"{self.not_before:%Y-%m-%d %H:%M:%S}: it is back-dated."
             )
         return found
-
-    def _commitments(self, first: int, rows: Sequence[dict[str, Any]]) -> None:
-        """Every value that was not erased is what its entry committed to."""
-        entries = {row["entry_id"]: (row["place"], row["entry__commitments"]) for row in rows}
-        values = PersonalValue.objects.filter(
-            entry__leaf__place__range=(first, first + len(rows) - 1)
-        ).values_list("entry_id", "field", "value", "salt")
-        for entry, field, value, salt in values:
-            place, commitments = entries.get(entry, (first, {}))
-            try:
-                holds = commitments[field] == canonical.commitment(salt, value)
-            except (KeyError, TypeError, ValueError):
-                holds = False
-            if not holds:
-                raise Wrong(
-                    f"The entry at place {place} (number {entry}) does not commit to the value "
-                    f"kept as its {field}: the value was changed."
-                )
 
     def _nodes(self, kept: list[merkle.Kept]) -> None:
         for height, nodes in groupby(sorted(kept), key=lambda node: node[0]):
@@ -176,15 +170,17 @@ class _Run:
         if self.not_before and signed.made_at < self.not_before:
             raise Wrong(f"{name} is dated before the one it follows.")
         self.not_before = signed.made_at
+        self.earliest = canonical.instant(signed.made_at - LATENESS)
         self.checkpoints += 1
 
     def _nothing_besides(self, total: int) -> None:
         """No entry stands outside of the log, unless it waits for its place."""
-        placed = Leaf.objects.count()
-        if placed != total:
-            raise Wrong(f"The log has {placed} leaves for {total} places.")
-        if Entry.objects.count() == placed + Waiting.objects.count():
-            return
+        placed_below = Leaf.objects.filter(place__lt=total).count()
+        if placed_below != total:
+            raise Wrong(f"The log has {placed_below} leaves for {total} places.")
+        twice = Leaf.objects.values("entry").annotate(places=Count("place")).filter(places__gt=1)
+        if replayed := twice.order_by("entry").first():
+            raise Wrong(f"The entry number {replayed['entry']} was replayed: it has two places.")
         besides = Entry.objects.filter(leaf=None, unsequenced=None).order_by("pk").first()
         if besides is not None:
             raise Wrong(
@@ -192,12 +188,19 @@ class _Run:
             )
 
 
-def _chunks(start: int, end: int) -> Iterator[list[dict[str, Any]]]:
-    """Leaves with their entries, in places' order; without those that were taken away."""
-    columns = [f"entry__{column}" for column in _COLUMNS]
-    for first in range(start, end, _CHUNK):
-        rows = Leaf.objects.filter(place__gte=first, place__lt=min(first + _CHUNK, end))
-        found = list(rows.order_by("place").values("place", "hash", "entry_id", *columns))
-        if not found:
-            raise Wrong(f"The entry at place {first} is missing.")
-        yield found
+def _check_values(row: placed.Row, kept: Sequence[placed.Value]) -> None:
+    commitments = placed.decoded(row[-1])
+    for _, field, value, salt in kept:
+        try:
+            holds = commitments[field] == canonical.commitment(salt, placed.decoded(value))
+        except (KeyError, TypeError, ValueError, RecursionError):
+            holds = False
+        if not holds:
+            raise Wrong(
+                f"{_name(row)} does not commit to the value kept as its {field}: the value was "
+                "changed."
+            )
+
+
+def _name(row: placed.Row) -> str:
+    return f"The entry at place {row[0]} (number {row[2]})"

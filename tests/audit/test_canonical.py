@@ -7,7 +7,7 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from requests_app.audit.canonical import canonical, leaf
+from requests_app.audit.canonical import canonical, instant, leaf
 
 _scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 JSON = st.recursive(
@@ -30,7 +30,7 @@ def test_it_is_the_form_of_the_reference_implementation(value):
 def test_a_leaf_is_what_the_reference_page_shows():
     made = leaf(
         id=7,
-        at=datetime(2026, 1, 31, 12, 0, tzinfo=UTC),
+        at=instant(datetime(2026, 1, 31, 12, 0, tzinfo=UTC)),
         kind="applicant:session:opened",
         actor="user:7",
         subject="user:7",

@@ -46,6 +46,26 @@ def mth(leaves: list[bytes]) -> bytes:
     return node_hash(mth(leaves[:k]), mth(leaves[k:]))
 
 
+def path(index: int, leaves: list[bytes]) -> list[bytes]:
+    """PATH(m, D) of RFC 9162, 2.1.3.1, word for word."""
+    if len(leaves) == 1:
+        return []
+    k = 1 << (len(leaves) - 1).bit_length() - 1
+    if index < k:
+        return [*path(index, leaves[:k]), mth(leaves[k:])]
+    return [*path(index - k, leaves[k:]), mth(leaves[:k])]
+
+
+def subproof(first: int, leaves: list[bytes], *, known: bool = True) -> list[bytes]:
+    """SUBPROOF(m, D, b) of RFC 9162, 2.1.4.1, word for word."""
+    if first == len(leaves):
+        return [] if known else [mth(leaves)]
+    k = 1 << (len(leaves) - 1).bit_length() - 1
+    if first <= k:
+        return [*subproof(first, leaves[:k], known=known), mth(leaves[k:])]
+    return [*subproof(first - k, leaves[k:], known=False), mth(leaves[:k])]
+
+
 def subtree_of(leaves: list[bytes]) -> merkle.Subtree:
     return lambda height, index: mth(leaves[index << height : (index + 1) << height])
 
@@ -60,7 +80,7 @@ def test_the_reference_tree_has_its_roots_and_every_proof_holds():
     frontier = Frontier()
     assert frontier.root() == hashlib.sha256(b"").digest()
     for size, leaf in enumerate(leaves, 1):
-        frontier.append(leaf_hash(leaf))
+        frontier.extend([leaf_hash(leaf)])
         assert frontier.root() == roots[size - 1]
     subtree = subtree_of(leaves)
     for size in range(1, 9):
@@ -98,18 +118,25 @@ def test_it_agrees_with_the_recursive_definition(data):
 
     assert merkle.root(second, subtree) == new
     going_on = Frontier(first, subtree)
-    for leaf in leaves[first:second]:
-        going_on.append(leaf_hash(leaf))
+    going_on.extend([leaf_hash(leaf) for leaf in leaves[first:second]])
     assert going_on.root() == new
     proof = merkle.inclusion(index, second, subtree)
+    assert proof == path(index, leaves[:second])
     check_inclusion(leaf_hash(leaves[index]), index, second, proof, new)
-    check_consistency(first, second, merkle.consistency(first, second, subtree), old, new)
+    proof = merkle.consistency(first, second, subtree)
+    assert proof == subproof(first, leaves[:second])
+    check_consistency(first, second, proof, old, new)
 
 
-def test_it_keeps_each_node_of_every_eighth_height_once():
-    frontier, leaves = Frontier(), some(1100)
-    kept = [node for leaf in leaves for node in frontier.append(leaf_hash(leaf))]
-    assert [node[:2] for node in kept] == [(8, 0), (8, 1), (8, 2), (8, 3)]
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 300), max_size=12))
+def test_it_keeps_each_node_of_every_eighth_height_once(batches):
+    frontier, leaves, kept = Frontier(), some(sum(batches)), []
+    for batch in batches:
+        begun = frontier.size
+        kept += frontier.extend([leaf_hash(leaf) for leaf in leaves[begun : begun + batch]])
+    assert frontier.root() == mth(leaves)
+    assert [node[:2] for node in kept] == [(8, index) for index in range(len(leaves) >> 8)]
     assert all(found == mth(leaves[i << h : (i + 1) << h]) for h, i, found in kept)
 
 
@@ -151,6 +178,8 @@ def test_a_malformed_consistency_proof_is_rejected(second, data):
         (first, second, [proof[0][::-1], *proof[1:]], old, new),
         (first, second, proof, new, old),
         (0, second, proof, old, new),
+        (first, 0, proof, old, new),
+        (0, 0, [], old, old),
         (second, first, proof, new, old),
         (second, second, proof, new, new),
         (second, second, [], old, new),

@@ -39,8 +39,7 @@ def test_batches_of_any_size_grow_the_same_tree(monkeypatch):
     assert sequencing.sequence() == 600
     hashes = Leaf.objects.order_by("place").values_list("hash", flat=True)
     frontier = merkle.Frontier()
-    for each in hashes:
-        frontier.append(bytes(each))
+    frontier.extend([bytes(each) for each in hashes])
     assert tree.root(600) == frontier.root()
     assert set(TreeNode.objects.values_list("height", "index")) == {(8, 0), (8, 1)}
 

@@ -24,6 +24,7 @@ from requests_app.distribution.publishing import publish_release
 from requests_app.distribution.storage import staging
 from requests_app.errors import Conflict, Invalid
 from tests.factories.datasets import release_folder, write_card
+from tests.factories.log import queries_of_an_entry
 
 pytestmark = pytest.mark.django_db
 
@@ -310,8 +311,7 @@ def test_the_number_of_queries_does_not_grow_with_the_files(
     dataset, tmp_path, clips, django_assert_num_queries
 ):
     folder = release_folder(tmp_path / "release", clips=clips)
-    # is it there, savepoint, lock, is it there, release, files, entry, its wait,
-    # end of the savepoint
-    with django_assert_num_queries(9):
+    # is it there, savepoint, lock, is it there, release, files, entry, end of the savepoint
+    with django_assert_num_queries(7 + queries_of_an_entry()):
         publish(dataset, folder)
     assert Release.objects.get().file_count == clips + 2

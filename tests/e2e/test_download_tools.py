@@ -17,7 +17,7 @@ import pytest
 
 from tests.e2e.accounts import rows
 from tests.e2e.person import until
-from tests.e2e.portal import free_port
+from tests.e2e.portal import ROOT, free_port
 from tests.e2e.servers import gunicorn, made_world, workers_of
 from tests.e2e.tools import NAME, RESUME, run, tool
 

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import redis
 from supervisor.xmlrpc import SupervisorTransport
@@ -22,8 +23,14 @@ from tests.e2e.portal import ROOT, Portal, running_portal
 
 pytestmark = pytest.mark.processes
 
-# A handful of clips, and a sweep that comes round before anybody gets bored.
-QUICK = {"DEMO_SCALE": "0.002", "SWEEP_SECONDS": "2", "MESSAGE_LEASE_SECONDS": "10"}
+# A handful of clips, a sweep that comes round before anybody gets bored, and a sealer that only
+# commits ask for.
+QUICK = {
+    "DEMO_SCALE": "0.002",
+    "SWEEP_SECONDS": "2",
+    "MESSAGE_LEASE_SECONDS": "10",
+    "LOG_SECONDS": "600",
+}
 MAINTAINERS = 2  # the demo's reviewer and approver
 
 
@@ -143,6 +150,29 @@ def deliver_thrice_more(portal: Portal, agreement_id: str) -> None:
             "DJANGO_SETTINGS_MODULE": "cmed_portal.settings",
         },
         check=True,
+    )
+
+
+# --- the log keeps up ------------------------------------------------------------------------
+
+
+def figure(portal: Portal, name: str) -> float:
+    lines = httpx.get(f"{portal.base_url}/metrics", trust_env=False).text.splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
+
+
+def test_an_entry_is_sequenced_and_signed_within_five_seconds(portal: Portal) -> None:
+    until("the first entries' places", lambda: not figure(portal, "portal_log_lag_seconds"))
+    before = figure(portal, "portal_log_entries")
+    person = Person(portal.base_url, portal.mail, "kim@ox.ac.uk")
+    with closing(person.http):
+        sign_up(Applicant(person, answers("Kim Abara", "Faces")))
+    recorded = one_value(portal, "SELECT count(*) FROM requests_app_entry")
+    assert recorded > before
+    until(
+        "the checkpoint over them",
+        lambda: figure(portal, "portal_log_checkpoint_entries") >= recorded,
+        seconds=5,
     )
 
 

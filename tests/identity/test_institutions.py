@@ -13,6 +13,7 @@ from requests_app.identity import institution_files, institutions
 from requests_app.identity.models import InstitutionDomain
 from requests_app.identity.verdict import Cause, RuleKind, Standing
 from tests.factories.identity import InstitutionDomainFactory
+from tests.factories.log import queries_of_an_entry
 
 
 def csv_file(folder: Path, *lines: str, header: str = "domain,name,standing") -> Path:
@@ -234,7 +235,7 @@ def test_nothing_is_loaded_where_the_entry_cannot_be_written(tmp_path: Path, mon
 def test_loading_takes_one_insert_for_many_rows(count: int, django_assert_num_queries) -> None:
     rows = [institution_files.Row(f"i{n}.example", f"I {n}", "listed") for n in range(count)]
     batch = institution_files.Batch("x.csv", "0" * 64, curated=True, rows=rows)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(4 + queries_of_an_entry()):
         institutions.load(batch=batch, by=log.OPERATOR)
     assert InstitutionDomain.objects.count() == count
 

@@ -1,0 +1,85 @@
+"""Entries in the order of their places, as the database holds them: for verifying, which reads all.
+
+Rows are plain tuples with their columns as stored, so that an edit of any of them reaches whoever
+hashes them, and a million pass in seconds.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import orjson
+from django.db import connection
+
+from requests_app.audit import canonical
+
+Row = tuple[int, bytes, int, str, str, str, str, str, str, str]
+"""Place and leaf hash of an entry; its id, at, kind, actor, subject, trail, details, commitments"""
+
+Value = tuple[int, str, str, str]
+"""A personal value that was not erased: the id of its entry, its field, the value, the salt."""
+
+Values = dict[int, list[Value]]
+
+
+_ENTRIES: Final = """
+    SELECT leaf.place, leaf.hash, entry.id, CAST({at} AS text), entry.kind, entry.actor,
+           entry.subject, entry.trail, entry.details, entry.commitments
+    FROM requests_app_leaf leaf JOIN requests_app_entry entry ON entry.id = leaf.entry_id
+    WHERE leaf.place >= %s AND leaf.place < %s ORDER BY leaf.place
+"""
+_VALUES: Final = """
+    SELECT entry_id, field, value, salt FROM requests_app_personalvalue
+    WHERE entry_id BETWEEN %s AND %s
+"""
+
+
+def entries(first: int, end: int) -> list[Row]:
+    """Returns the entries with places from `first` to before `end`, without any that is gone."""
+    at = "entry.at AT TIME ZONE 'UTC'" if connection.vendor == "postgresql" else "entry.at"
+    return _rows(_ENTRIES.format(at=at), first, end)
+
+
+def personal_values(rows: Sequence[Row]) -> Values:
+    """Returns the values beside each of these entries; an empty list where none is left."""
+    kept: Values = {row[2]: [] for row in rows}
+    for value in _rows(_VALUES, min(kept, default=0), max(kept, default=0)):
+        if value[0] in kept:  # ids follow places nearly, not quite
+            kept[value[0]].append(value)
+    return kept
+
+
+def leaf(row: Row) -> bytes:
+    """Returns the canonical form of an entry as it is stored.
+
+    Raises ValueError, TypeError, AttributeError or RecursionError for what cannot be read.
+    """
+    _, _, number, at, kind, actor, subject, trail, details, commitments = row
+    return canonical.leaf(
+        id=number,
+        at=instant(at),
+        kind=kind,
+        actor=actor,
+        subject=subject,
+        trail=trail,
+        details=decoded(details),
+        commitments=decoded(commitments),
+    )
+
+
+def instant(stored: str) -> str:
+    """Returns a stored time as a leaf says it: `2026-01-31T12:00:00.000000Z`."""
+    day, _, time = stored.partition(" ")
+    if len(time) != 15:  # neither database stores zeros at the end
+        time = f"{time}{'' if '.' in time else '.'}".ljust(15, "0")
+    return f"{day}T{time}Z"
+
+
+def decoded(stored: str) -> Any:
+    """Returns a stored JSON value. Raises ValueError where there is none."""
+    return orjson.loads(stored)
+
+
+def _rows(statement: str, *values: int) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return list(cursor.fetchall())
