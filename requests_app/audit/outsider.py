@@ -4,6 +4,7 @@
     python verify_log.py --key VKEY --receipt receipt.json ...
     python verify_log.py --key VKEY --kept old.txt --latest new.txt --proof proof.json
     python verify_log.py --key VKEY --kept old.txt --url https://portal.example
+    python verify_log.py --key VKEY --kept old.txt --url https://portal.example --receipt r.json
 
 Needs Python 3.11 or newer and the package `cryptography`; this one file is all there is of it. VKEY
 is the line that the portal shows at /log/key: keep it, with a checkpoint, from the first day on.
@@ -13,8 +14,8 @@ Exit codes: 0 all holds, 1 something does not, 2 it could not be checked. Hashes
 
 import argparse
 import base64
-import binascii
 import hashlib
+import http.client
 import json
 import sys
 import urllib.request
@@ -43,6 +44,15 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
+def require_hashes(proof: Sequence[bytes]) -> None:
+    """Raises Wrong unless each element has the length of a hash.
+
+    With one longer or shorter, what is hashed as two nodes could be read as two others.
+    """
+    if any(len(each) != len(EMPTY_ROOT) for each in proof):
+        raise Wrong("A hash of the proof has not the length of a hash: the proof was forged.")
+
+
 def root_of_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:
     """Returns the root that follows from a leaf hash and its proof (RFC 9162, 2.1.3.2).
 
@@ -50,6 +60,7 @@ def root_of_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]
     """
     if not 0 <= index < size:
         raise Wrong(f"There is no entry {index} in a log of size {size}.")
+    require_hashes(proof)
     place, last, found = index, size - 1, leaf
     for each in proof:
         if last == 0:
@@ -84,6 +95,7 @@ def check_consistency(  # noqa: C901 - the RFC's algorithm, step by step
         if proof or first_root != second_root:
             raise Wrong(f"Two logs of size {first} have different contents.")
         return
+    require_hashes(proof)
     path = [first_root, *proof] if first & (first - 1) == 0 else [*proof]
     if not path:
         raise Wrong("The consistency proof is too short.")
@@ -142,7 +154,7 @@ def parse_key(text: str) -> Key:
     try:
         name, identity, encoded = text.strip().split("+", 2)
         content = base64.b64decode(encoded, validate=True)
-    except (ValueError, binascii.Error) as error:
+    except ValueError as error:
         raise Wrong("This is not a public key of a log (name+hash+base64).") from error
     key = Key(name, content[1:])
     if content[:1] != ED25519 or len(content) != 33 or key.id.hex() != identity:
@@ -164,13 +176,13 @@ def open_note(note: str, key: Key) -> Checkpoint:
             raise Wrong("A signature line of the checkpoint is damaged.")
         try:
             content = base64.b64decode(encoded, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise Wrong("A signature line of the checkpoint is damaged.") from error
         if name != key.name or content[:4] != key.id:
             continue  # signed by somebody else besides
         try:
             Ed25519PublicKey.from_public_bytes(key.public).verify(content[4:], text.encode())
-        except InvalidSignature as error:
+        except (InvalidSignature, UnicodeEncodeError) as error:
             raise Wrong("The checkpoint's signature is not valid: it was changed.") from error
         signed = True
     if not signed:
@@ -190,17 +202,27 @@ def _parse_text(text: str, origin: str) -> Checkpoint:
     return found
 
 
-def check_receipt(receipt: dict, key: Key) -> Checkpoint:  # type: ignore[type-arg]  # JSON
+def check_receipt(receipt: object, key: Key) -> Checkpoint:
     """Returns the checkpoint that a receipt's entry is proved by. Raises Wrong."""
+    told = receipt if isinstance(receipt, dict) else {}
+    index, leaf, note = told.get("index"), told.get("leaf"), told.get("checkpoint")
+    if type(index) is not int or not isinstance(leaf, str) or not isinstance(note, str):
+        raise Wrong("This is not a receipt.")
     try:
-        proof = [base64.b64decode(each, validate=True) for each in receipt["proof"]]
-        leaf, index = receipt["leaf"].encode(), int(receipt["index"])
-        note = str(receipt["checkpoint"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        proof, content = read_proof(told), leaf.encode()
+    except ValueError as error:
         raise Wrong("This is not a receipt.") from error
     checkpoint = open_note(note, key)
-    check_inclusion(leaf_hash(leaf), index, checkpoint.size, proof, checkpoint.root)
+    check_inclusion(leaf_hash(content), index, checkpoint.size, proof, checkpoint.root)
     return checkpoint
+
+
+def read_proof(told: object) -> list[bytes]:
+    """Returns the hashes of a proof as the portal tells them. Raises ValueError."""
+    proof = told.get("proof") if isinstance(told, dict) else None
+    if not isinstance(proof, list) or not all(isinstance(each, str) for each in proof):
+        raise ValueError("this is not a proof, JSON with the name proof.")
+    return [base64.b64decode(each, validate=True) for each in proof]
 
 
 def check_growth(kept: Checkpoint, latest: Checkpoint, proof: Sequence[bytes]) -> None:
@@ -220,46 +242,114 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--receipt", nargs="+", type=Path, default=[], help="receipts to check")
     parser.add_argument("--kept", type=Path, help="a checkpoint that you kept")
     parser.add_argument("--latest", type=Path, help="today's checkpoint")
-    parser.add_argument("--proof", type=Path, help="the consistency proof between the two")
-    parser.add_argument("--url", help="fetch today's checkpoint and the proof from this portal")
+    parser.add_argument(
+        "--proof", nargs="+", type=Path, default=[], help="consistency proofs between checkpoints"
+    )
+    parser.add_argument("--url", help="fetch today's checkpoint and the proofs from this portal")
     asked = parser.parse_args(arguments)
     if not asked.receipt and not (asked.kept and (asked.latest or asked.url)):
         parser.error("name a --receipt, or a --kept checkpoint and --latest or --url")
     try:
-        key = parse_key(Path(asked.key).read_text() if Path(asked.key).is_file() else asked.key)
-        for path in asked.receipt:
-            held = check_receipt(json.loads(path.read_text()), key)
-            sys.stdout.write(f"{path}: holds, in the log of size {held.size:,}.\n")
-        if asked.kept:
-            _compare(asked, key)
+        return _check(asked)
     except Wrong as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    except (OSError, ValueError) as error:
-        sys.stderr.write(f"It could not be checked: {error}\n")
-        return 2
-    return 0
+    except RecursionError:
+        sys.stderr.write("It could not be checked: this is not JSON that the portal writes.\n")
+    except (OSError, ValueError, OverflowError, http.client.HTTPException) as error:
+        told = " ".join(str(error).split()) or type(error).__name__
+        sys.stderr.write(f"It could not be checked: {told}\n")
+    return 2
 
 
-def _compare(asked: argparse.Namespace, key: Key) -> None:
-    kept = open_note(asked.kept.read_text(), key)
-    note = asked.latest.read_text() if asked.latest else _fetch(f"{asked.url}/log/checkpoint")
-    latest = open_note(note, key)
-    proof: list[bytes] = []
-    if latest.size > kept.size:
-        query = f"/log/proof/consistency?first={kept.size}&second={latest.size}"
-        told = asked.proof.read_text() if asked.proof else _fetch(f"{asked.url}{query}")
-        try:
-            proof = [base64.b64decode(each, validate=True) for each in json.loads(told)["proof"]]
-        except (KeyError, TypeError) as error:
-            raise ValueError("this is not a proof, JSON with the name proof.") from error
+def _check(asked: argparse.Namespace) -> int:
+    key = parse_key(_text(Path(asked.key)) if Path(asked.key).is_file() else asked.key)
+    proofs = [json.loads(_text(path)) for path in asked.proof]
+    known = [open_note(_text(asked.kept), key)] if asked.kept else []
+    if asked.latest or asked.url:
+        known.append(_latest(asked, key))
+    if asked.kept and len(known) > 1:
+        _compare((known[0], known[1]), proofs, asked.url)
+    missing, seen = 0, [*known]
+    for path in asked.receipt:
+        held = check_receipt(json.loads(_text(path)), key)
+        sys.stdout.write(f"{path}: holds, in the log of size {held.size:,}.\n")
+        for one in seen:
+            if one.size == held.size:  # two of one size need no proof
+                check_consistency(one.size, held.size, [], one.root, held.root)
+        seen.append(held)
+        if not any(_is_one_log(held, one, proofs, asked.url) for one in reversed(known)):
+            missing += bool(known)
+            sys.stdout.write(f"{path}: {_NOT_COMPARED[bool(known)]}\n")
+    return 2 if missing else 0
+
+
+_NOT_COMPARED = {
+    False: "not compared with another checkpoint, so it may be of a log that only you were shown; "
+    "give --kept or --url.",
+    True: "not compared with the checkpoint that you gave; give --url, or a --proof between both.",
+}
+
+
+def _latest(asked: argparse.Namespace, key: Key) -> Checkpoint:
+    if asked.latest:
+        return open_note(_text(asked.latest), key)
+    note = _fetch(asked.url, "/log/checkpoint")
+    if "\n\n\N{EM DASH} " not in note:
+        raise ValueError("what came from --url is not a signed checkpoint.")
+    return open_note(note, key)
+
+
+def _compare(
+    both: tuple[Checkpoint, Checkpoint], proofs: Sequence[object], url: str | None
+) -> None:
+    kept, latest = both
+    grows = latest.size > kept.size
+    proof = _proof_between(kept.size, latest.size, proofs, url) if grows else []
+    if proof is None and len(proofs) == 1:
+        proof = read_proof(proofs[0])  # which does not tell its sizes
+    if proof is None:
+        raise ValueError("there is no proof between the two; give --proof or --url.")
     check_growth(kept, latest, proof)
     sys.stdout.write(f"The log of size {latest.size:,} holds all {kept.size:,} entries you knew.\n")
 
 
-def _fetch(url: str) -> str:
-    if not url.startswith(("https://", "http://")):
+def _is_one_log(
+    one: Checkpoint, other: Checkpoint, proofs: Sequence[object], url: str | None
+) -> bool:
+    """Whether two checkpoints were compared, and are of one log. Raises Wrong if they differ."""
+    first, second = sorted((one, other), key=lambda each: each.size)
+    equal = first.size == second.size
+    proof = [] if equal else _proof_between(first.size, second.size, proofs, url)
+    if proof is None:
+        return False
+    check_consistency(first.size, second.size, proof, first.root, second.root)
+    return True
+
+
+def _proof_between(
+    first: int, second: int, proofs: Sequence[object], url: str | None
+) -> list[bytes] | None:
+    """The consistency proof that is given or, with an address, to be had. None if neither."""
+    for told in proofs:
+        if isinstance(told, dict) and (told.get("first"), told.get("second")) == (first, second):
+            return read_proof(told)
+    if not url:
+        return None
+    return read_proof(json.loads(_fetch(url, f"/log/proof/consistency?{first=}&{second=}")))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not a text in UTF-8.") from error
+
+
+def _fetch(portal: str, address: str) -> str:
+    if not portal.startswith(("https://", "http://")):
         raise ValueError("the address must start with https://")
+    url = portal.rstrip("/") + address
     with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - looked at above
         return str(answer.read(1 << 20).decode())
 
