@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_safe
 
 from requests_app.admin.activity import activity
 from requests_app.admin.base import PortalAdmin
@@ -53,7 +54,7 @@ class EntryAdmin(PortalAdmin):
     def get_urls(self) -> list[URLPattern]:
         own: list[tuple[str, str, Any]] = [
             ("export", "export/<str:form>/", self.export),
-            ("activity", "activity/", self.activity),
+            ("activity", "activity/", require_safe(self.activity)),
         ]
         ours = [
             path(where, site.admin_view(view), name=f"requests_app_entry_{name}")
@@ -76,7 +77,7 @@ class EntryAdmin(PortalAdmin):
         # Those of this instant: the entry about the export is not in it.
         last = Entry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         chosen = chosen.filter(pk__lte=last)
-        query = request.META.get("QUERY_STRING", "")[:500]
+        query = request.META.get("QUERY_STRING", "")
         exporting.record_export(by=person(request), form=form, count=chosen.count(), query=query)
         response = StreamingHttpResponse(
             exporting.lines(chosen, form), content_type=exporting.MEDIA_TYPES[form]

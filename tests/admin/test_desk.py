@@ -13,11 +13,12 @@ from django.utils import timezone
 from lxml import html
 
 from requests_app.admin.activity import GROUPS, WEEKS
+from requests_app.admin.looking import LONGEST_QUERY
 from requests_app.audit import kinds, log
 from requests_app.audit.canonical import commitment
-from requests_app.audit.models import Entry
+from requests_app.audit.models import Entry, PersonalValue
 from requests_app.audit.origin import Origin, acting_from
-from tests.admin.places import QUEUE, at, page_of
+from tests.admin.places import QUEUE, at, form_of, page_of
 from tests.factories.requests import UserFactory, approver, auditor, reviewer, superuser
 from tests.factories.review import granted, submitted
 
@@ -177,6 +178,41 @@ def test_what_staff_searched_for_is_entered_as_a_personal_value(enter):
     assert entry.subject == "page:accessrequest_changelist"
     assert "ada" not in f"{entry.details}{entry.subject}"
     assert "ada.larus" in entry.personal_values.get(field="query").value
+
+
+def test_a_list_answers_no_post(enter, story):
+    client = enter(auditor())
+    for name in (LIST, QUEUE, "entry_activity"):
+        assert client.post(at(name), {"q": "ada.larus@pier.example"}).status_code == 405
+    assert not Entry.objects.filter(kind=kinds.STAFF_LOOKED).exists()
+
+
+@pytest.mark.parametrize("verb", ["approve", "return", "reject"])
+def test_a_form_that_comes_back_with_its_faults_is_a_look(enter, verb):
+    access_request = submitted()
+    response = enter(approver(access_request.dataset)).post(form_of(access_request, verb), {})
+    assert response.status_code == 400
+    assert access_request.legal_name in response.text
+    entry = Entry.objects.get(kind=kinds.STAFF_LOOKED)
+    assert (entry.trail, entry.details["page"]) == (
+        access_request.audit_trail,
+        f"accessrequest_{verb}",
+    )
+
+
+@pytest.mark.parametrize(
+    "where", [at(LIST), reverse("admin:requests_app_entry_export", args=["csv"])]
+)
+def test_no_query_is_too_long_to_be_entered_whole(enter, story, where):
+    client = enter(auditor())
+    response = client.get(f"{where}?q={'+' * 600}ada.larus%40pier.example")
+    assert response.status_code == 200
+    list(response)
+    [query] = PersonalValue.objects.filter(field="query").values_list("value", flat=True)
+    assert query.endswith("+ada.larus%40pier.example")
+    response = client.get(f"{where}?q={'+' * LONGEST_QUERY}ada.larus%40pier.example")
+    assert response.status_code == 400
+    assert response.text == "Search for something shorter."
 
 
 def test_what_was_not_shown_is_no_look(enter):
