@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from uuid import uuid4
 
 from allauth.account.models import EmailAddress
 from django.db import transaction
@@ -32,7 +33,6 @@ from requests_app.requests.models import AccessRequest, NamedPerson
 from requests_app.requests.states import State
 
 NO_REASON: Final = "Say why, without naming the person: the reason stays in the log."
-WITHOUT_ACCOUNT: Final = "person:without_account"
 IDLE: Final = "Not used for longer than accounts are kept."
 _DECIDED: Final = (State.APPROVED, State.REJECTED, State.WITHDRAWN)
 
@@ -188,7 +188,7 @@ def known_without_account(
     names = set(people.values_list("name", flat=True))
     same = address.casefold()
     names |= {each.signatory_name for each in requests if each.signatory_email.casefold() == same}
-    return _known(WITHOUT_ACCOUNT, {address}, names)
+    return _known(f"person:{uuid4()}", {address}, names)  # a reference that nothing else has
 
 
 def _known(
