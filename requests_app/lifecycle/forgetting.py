@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from allauth.account.models import EmailAddress
 from django.db import transaction
@@ -19,7 +19,7 @@ from django.utils import timezone
 from requests_app import conf
 from requests_app.agreements.models import Agreement
 from requests_app.agreements.signatories import Signatory
-from requests_app.audit import erasure, log
+from requests_app.audit import erasure, kinds, log
 from requests_app.audit.retention import Retention
 from requests_app.distribution import access_tokens
 from requests_app.distribution.access import running_grants
@@ -126,18 +126,40 @@ def forget_address(*, address: str, by: log.Audited, reason: str) -> Forgotten:
 def apply_retention() -> dict[str, int]:
     """Erases what is older than it may become, and closes idle accounts; returns how many of each.
 
-    Safe to run at any time. Effects: those of `erasure.erase_overdue`, `words.empty_overdue` and
-    `forget`; sent messages older than contacts are kept are removed from the outbox, and sessions
-    that are over from theirs.
+    Safe to run at any time. Effects: those of `erasure.erase_overdue`, `words.empty_overdue`,
+    `let_go_of_kept` and `forget`; sent messages older than contacts are kept are removed from the
+    outbox, and sessions that are over from their table.
     """
     done = erasure.erase_overdue()
     done["rows"] = words.empty_overdue()
+    done["requests"] = let_go_of_kept()
     sessions.clear_expired()
     done["messages"] = outbox.prune(timezone.now() - conf.retention(Retention.CONTACT.value))
     idle = list(idle_accounts().values_list("pk", flat=True))
     for pk in idle:
         forget(user_id=pk, by=log.SYSTEM, reason=IDLE)
     return done | {"accounts": len(idle)}
+
+
+def let_go_of_kept() -> int:
+    """Empties the requests of forgotten people once no agreement keeps them; returns how many.
+
+    Effects: one entry for each, in its transaction.
+    """
+    forgotten = AccessRequest.objects.exclude(applicant__pseudonymised_at=None)
+    named = list(forgotten.exclude(legal_name="").values_list("pk", flat=True))
+    return sum(_let_go(pk) for pk in named)
+
+
+@transaction.atomic
+def _let_go(pk: UUID) -> bool:
+    access_request = AccessRequest.objects.select_for_update().get(pk=pk)
+    if _must_be_kept(Q(access_request=access_request)):
+        return False
+    blanking.blank(access_request)
+    count = words.empty_of([access_request])
+    log.record(kinds.WORDS_ERASED, by=log.SYSTEM, on=access_request, count=count)
+    return True
 
 
 def idle_accounts() -> QuerySet[User]:

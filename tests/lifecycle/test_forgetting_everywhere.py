@@ -184,6 +184,21 @@ def test_of_a_decision_nothing_changes_but_its_words_to_nothing(change):
 
 
 @pytest.mark.django_db
+def test_at_night_a_forgotten_persons_request_is_emptied_once_its_agreement_need_not_be_kept(
+    settings,
+):
+    grant = revoked(legal_name="Ada Larus-Skua")
+    forget(user_id=grant.applicant_id, by=log.OPERATOR, reason=WHY)
+    assert forgetting.apply_retention()["requests"] == 0
+    assert ("AccessRequest", "legal_name") in left("Larus-Skua")
+    settings.RETAIN_AGREEMENT_DAYS = 0
+    Grant.objects.update(ends_at=timezone.now())
+    assert forgetting.apply_retention()["requests"] == 1
+    assert {model for model, _ in left("Larus-Skua")} <= {"Agreement", "Signatory", "PersonalValue"}
+    assert Entry.objects.get(kind=kinds.WORDS_ERASED).subject == grant.access_request.audit_ref
+
+
+@pytest.mark.django_db
 def test_sessions_that_are_over_leave_their_table_at_night():
     client = Client()
     client.force_login(UserFactory())
