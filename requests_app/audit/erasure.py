@@ -5,13 +5,13 @@ value, and with the salt gone nobody can tell what it was (GDPR art. 17, recital
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
 
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from requests_app.audit import kinds, log
@@ -44,7 +44,7 @@ def _erase_before(what: Retention, before: str) -> int:
 @transaction.atomic
 def _erase_batch(what: Retention, before: str) -> int:
     overdue = PersonalValue.objects.filter(field__in=fields_of(what), entry__at__lt=before)
-    count = _delete(overdue.order_by("pk")[:BATCH])
+    count = _delete(overdue.order_by("pk").values_list("pk", flat=True)[:BATCH])
     if count:
         log.record(
             kinds.PERSONAL_VALUES_ERASED,
@@ -106,7 +106,7 @@ def erase_about(
     networks = Q(field__in=("before", "after"), entry__trail__in=trails)
     named = Q(pk__in=[*_with_address(person.addresses), *_searches_for(person)])
     wanted = (theirs & ~network) | contacts | acted | networks | named
-    count = _delete(PersonalValue.objects.filter(wanted))
+    count = _delete(PersonalValue.objects.filter(wanted).values_list("pk", flat=True))
     log.record(
         kinds.PERSONAL_VALUES_ERASED,
         by=by,
@@ -169,13 +169,10 @@ def missing_unexplained() -> int:
         return int(cursor.fetchone()[0])
 
 
-def _delete(values: QuerySet[PersonalValue]) -> int:
-    """By key, since a query with a limit or a join cannot be deleted as it stands.
-
-    Counts what was really deleted: another run may have been first.
-    """
-    found = list(values.values_list("pk", flat=True))
+def _delete(values: Iterable[int]) -> int:
+    """Deletes values by key; returns how many were there: another run may have been first."""
+    keys = list(values)
     return sum(
-        PersonalValue.objects.filter(pk__in=found[start : start + BATCH]).delete()[0]
-        for start in range(0, len(found), BATCH)
+        PersonalValue.objects.filter(pk__in=keys[start : start + BATCH]).delete()[0]
+        for start in range(0, len(keys), BATCH)
     )
