@@ -232,20 +232,29 @@ def test_who_was_named_without_an_account_is_forgotten_by_address():
 
 
 @pytest.mark.django_db
-def test_who_was_invited_to_sign_is_forgotten_but_for_the_agreement():
+def test_who_was_invited_to_sign_is_forgotten_but_for_the_agreement(settings):
     access_request = ready_together("Bea Sterna")
     collect(access_request)
+    signatory = Signatory.objects.get(email=BEA)
+    log.record(
+        kinds.AGREEMENT_COSIGNED, by=signatory, on=signatory.agreement, typed_name="Bea Sterna"
+    )
     with pytest.raises(Conflict, match="waits"):
         forget_address(address=BEA, by=log.OPERATOR, reason=WHY)
     access_request.state, access_request.collecting_since = "withdrawn", None
     access_request.save()
     done = forget_address(address=BEA.upper(), by=log.OPERATOR, reason=WHY)
-    signatory = Signatory.objects.get(email=BEA)
     assert [each.number for each in done.kept] == [signatory.agreement.number]
     # What stays is the agreement itself, and the answers that it was made of.
-    stays = {"Agreement", "Signatory", "NamedPerson"}
-    assert {model for model, _ in left("Bea Sterna", BEA)} == stays
+    stays = {"Agreement", "Signatory"}
+    assert {model for model, _ in left("Bea Sterna", BEA)} == {
+        *stays, "NamedPerson", "PersonalValue",
+    }  # fmt: skip
+    assert PersonalValue.objects.get(value="Bea Sterna").field == "typed_name"
     assert not PersonalValue.objects.filter(entry__subject=signatory.audit_ref).exists()
+    settings.RETAIN_AGREEMENT_DAYS = 0
+    assert forget_address(address=BEA, by=log.OPERATOR, reason=WHY).kept == []
+    assert {model for model, _ in left("Bea Sterna", BEA)} == stays
 
 
 @pytest.mark.django_db
