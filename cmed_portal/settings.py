@@ -168,9 +168,9 @@ if DATABASE_URL:
     DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=600)}
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     if DATABASES["default"]["ENGINE"].endswith("postgresql"):
-        # It plans a query of many tables for longer than it runs it. One that comes again is planned
-        # once for each connection, which needs its values beside its text. A pooler in front must
-        # keep prepared statements (PgBouncer does from 1.21 on).
+        # It plans a query of many tables for longer than it runs it. One that comes again is
+        # planned once for each connection, which needs its values beside its text. A pooler in
+        # front must keep prepared statements (PgBouncer does from 1.21 on).
         DATABASES["default"].setdefault("OPTIONS", {}).update(
             server_side_binding=True, prepare_threshold=3
         )
