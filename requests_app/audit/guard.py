@@ -30,6 +30,9 @@ def install(connection: BaseDatabaseWrapper, table: str, refuse: Sequence[str]) 
     SQLite every table refuses INSERT OR REPLACE, which removes rows without firing triggers on
     DELETE unless a connection asks for it (sqlite.org, ON CONFLICT clause).
     """
+    if connection.vendor == "postgresql":
+        # No table is altered while one of its deferred constraints has yet to be checked.
+        connection.check_constraints()
     _execute(connection, _statements(connection, table, refuse))
 
 
