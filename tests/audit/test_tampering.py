@@ -397,3 +397,16 @@ def test_the_command_says_what_holds_and_what_does_not(whole, tmp_path, capsys):
     assert stopped.value.returncode == 1
     with pytest.raises(CommandError, match="not a public key of a log"):
         call_command("audit_verify", "--key", "x")
+    kept.write_bytes(b"\xff\xfe")
+    with pytest.raises(CommandError, match="no text in UTF-8"):
+        call_command("audit_verify", "--from", str(kept))
+
+
+def test_a_program_reads_that_the_log_does_not_hold(whole, capsys):
+    raw("UPDATE requests_app_entry SET actor = 'user:1' WHERE id = %s", entry_at(1).pk)
+    with pytest.raises(CommandError) as stopped:
+        call_command("audit_verify", "--json")
+    assert stopped.value.returncode == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["holds"] is False
+    assert "place 1" in told["why"]
