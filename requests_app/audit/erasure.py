@@ -164,7 +164,7 @@ def missing_unexplained() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT (SELECT coalesce(sum((SELECT count(*)"
-            f" FROM {keys} WHERE key <> %s)), 0) FROM {entries})"  # noqa: S608 - names of our schema
+            f" FROM {keys} WHERE key <> %s)), 0) FROM {entries})"
             f" - (SELECT count(*) FROM {values})"
             f" - (SELECT coalesce(sum({number}), 0) FROM {entries} WHERE kind = %s)",
             [BLINDING, kinds.PERSONAL_VALUES_ERASED],

@@ -173,9 +173,11 @@ def test_figures_tell_size_and_lag(access_request, settings):
     assert "portal_log_lag_seconds 0.0" in figures
 
 
-def test_figures_tell_of_documents_that_cannot_be_made(access_request):
+def test_figures_tell_of_documents_that_cannot_be_made(settings, access_request):
+    settings.METRICS_TOKEN = TOKEN
+
     def failing() -> str:
-        lines = Client().get(reverse("metrics")).text.splitlines()
+        lines = figures_for().text.splitlines()
         return next(line for line in lines if line.startswith("portal_documents_failing "))
 
     assert failing() == "portal_documents_failing 0"
