@@ -163,7 +163,7 @@ def missing_unexplained() -> int:
     entries, values = Entry._meta.db_table, PersonalValue._meta.db_table  # noqa: SLF001 - public
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT (SELECT coalesce(sum((SELECT count(*)"
+            "SELECT (SELECT coalesce(sum((SELECT count(*)"  # noqa: S608 - names of our schema
             f" FROM {keys} WHERE key <> %s)), 0) FROM {entries})"
             f" - (SELECT count(*) FROM {values})"
             f" - (SELECT coalesce(sum({number}), 0) FROM {entries} WHERE kind = %s)",

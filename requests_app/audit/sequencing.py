@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from django.db import connection, transaction
-from django.db.models import Min
+from django.db.models import Exists, Min, OuterRef
 from django.utils import timezone
 
 from requests_app.audit import canonical, merkle, tree
@@ -39,6 +39,10 @@ def sequence_batch() -> int:
     Returns how many. Costs the batch and the logarithm of the tree's size.
     """
     take_turn()
+    # A row that was put there by hand must not stop the log: its entry has a place, or is none.
+    has_place = Exists(Leaf.objects.filter(entry=OuterRef("pk")))
+    is_entry = Exists(Entry.objects.filter(pk=OuterRef("pk")))
+    Unsequenced.objects.filter(has_place | ~is_entry).delete()
     waiting = Unsequenced.objects.order_by("pk").values_list("pk", flat=True)[:BATCH]
     entries = Entry.objects.filter(pk__in=list(waiting)).order_by("pk")
     frontier = merkle.Frontier(tree.size(), tree.StoredTree())

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from requests_app.audit import outsider, verifying
+from requests_app.audit import erasure, outsider, verifying
 from requests_app.management.command import PortalCommand, Stopped, existing_file
 
 
@@ -33,6 +33,7 @@ class Command(PortalCommand):
                 found = verifying.verify(
                     trusted=options["trusted"], key=options["key"], progress=progress
                 )
+            _require_explained()
         except outsider.Wrong as error:
             if options["json"]:
                 self.stdout.write(json.dumps({"holds": False, "why": str(error)}, indent=2))
@@ -43,6 +44,17 @@ class Command(PortalCommand):
         return (
             f"The log holds: {result['entries']:,} entries recomputed, "
             f"{result['checkpoints']:,} checkpoints checked, {result['waiting']:,} entries wait."
+        )
+
+
+def _require_explained() -> None:
+    """Raises outsider.Wrong when personal values went without an entry that says so."""
+    missing = erasure.missing_unexplained()
+    if missing:
+        raise outsider.Wrong(
+            f"{missing:,} personal values are gone, and no entry says that they were erased."
+            if missing > 0
+            else f"Entries say that {-missing:,} more personal values were erased than are gone."
         )
 
 
