@@ -158,4 +158,6 @@ def issued_for(access_request: AccessRequest) -> IssuedDocument | None:
 def _check(issued: IssuedDocument, content: bytes) -> own_certificate.Certificate:
     if len(content) > issued.size + own_certificate.MOST_ADDED:
         raise Invalid(TOO_LARGE)
-    return own_certificate.check(issued=bytes(issued.content), uploaded=content)
+    return own_certificate.check(
+        issued=bytes(issued.content), uploaded=content, issued_at=issued.issued_at
+    )

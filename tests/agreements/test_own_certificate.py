@@ -70,13 +70,16 @@ def with_a_page(content: bytes) -> bytes:
 
 
 class TestWhatIsAccepted:
-    @pytest.mark.parametrize("kind", ["P-256", "RSA"])
+    @pytest.mark.parametrize("kind", ["P-256", "RSA", "Ed25519", "Ed448"])
     def test_one_signature_by_any_certificate_and_what_it_says(self, issued, kind):
         pair = certificate("Łukasz Żółć 陈伟", kind=kind)
-        found = own_certificate.check(issued=issued, uploaded=sign_pdf(issued, pair))
+        found = own_certificate.check(
+            issued=issued, uploaded=sign_pdf(issued, pair), issued_at=timezone.now()
+        )
         assert "Łukasz Żółć 陈伟" in found.subject
         assert found.trusted is None
-        assert found.algorithm == {"P-256": "EC secp256r1", "RSA": "RSA 2048 bits"}[kind]
+        names = {"P-256": "EC secp256r1", "RSA": "RSA 2048 bits"}
+        assert found.algorithm == names.get(kind, kind)
         assert abs(found.signed_at - timezone.now()) < timedelta(minutes=5)
 
     def test_whether_it_leads_to_a_trusted_root_is_told_where_roots_are_given(
@@ -87,7 +90,9 @@ class TestWhatIsAccepted:
         (tmp_path / "roots.pem").write_bytes(pem(root[1]))
         below = certificate(issuer=root)
         for pair, trusted in ((below, True), (certificate(), False)):
-            found = own_certificate.check(issued=issued, uploaded=sign_pdf(issued, pair))
+            found = own_certificate.check(
+                issued=issued, uploaded=sign_pdf(issued, pair), issued_at=timezone.now()
+            )
             assert found.trusted is trusted
 
 
@@ -146,7 +151,7 @@ def _flipped(signed: bytes, start: int) -> bytes:
 def test_anything_else_is_refused_with_what_to_do(issued, ada, name):
     sentence, make = REFUSED[name]
     with pytest.raises(Invalid) as refusal:
-        own_certificate.check(issued=issued, uploaded=make(issued, ada))
+        own_certificate.check(issued=issued, uploaded=make(issued, ada), issued_at=timezone.now())
     known = {value for value in vars(own_certificate).values() if isinstance(value, str)}
     assert refusal.value.message == (sentence or refusal.value.message)
     assert refusal.value.message in known
@@ -163,7 +168,7 @@ def test_a_flipped_byte_anywhere_is_found(issued, ada, every):
             continue  # the signature's own bytes, which it cannot cover
         damaged = signed[:at] + bytes([signed[at] ^ 1]) + signed[at + 1 :]
         with pytest.raises(Invalid):
-            own_certificate.check(issued=issued, uploaded=damaged)
+            own_certificate.check(issued=issued, uploaded=damaged, issued_at=timezone.now())
 
 
 def chosen(**fields):
