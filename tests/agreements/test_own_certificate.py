@@ -6,6 +6,7 @@ from datetime import timedelta
 from io import BytesIO
 
 import pytest
+from django.core.cache import cache
 from django.utils import timezone
 from pyhanko.sign.fields import MDPPerm
 from pypdf import PdfReader, PdfWriter
@@ -253,6 +254,28 @@ class TestTheWay:
             )
         access_request.refresh_from_db()
         assert access_request.state == State.DRAFT
+
+    def test_one_file_is_checked_at_a_time_and_only_who_has_the_turn_gives_it_back(
+        self, ada, monkeypatch
+    ):
+        access_request, agreement = chosen()
+        issued = own_signing.issue_document(agreement_id=agreement.pk)
+        arguments = {"access_request_id": access_request.pk, "by": access_request.applicant}
+        signed = sign_pdf(bytes(issued.content), ada)
+        cache.set(own_signing._CHECKING, "another", timeout=60)
+        with pytest.raises(Conflict, match="another file"):
+            own_signing.accept(**arguments, content=signed)
+        cache.delete(own_signing._CHECKING)
+
+        def slow(issued, content):
+            cache.set(own_signing._CHECKING, "the next one", timeout=60)
+            raise Invalid(NOT_SIGNED)
+
+        monkeypatch.setattr(own_signing, "_check", slow)
+        with pytest.raises(Invalid):
+            own_signing.accept(**arguments, content=signed)
+        assert cache.get(own_signing._CHECKING) == "the next one"
+        cache.delete(own_signing._CHECKING)
 
     def test_the_way_back_is_to_stop_and_sign_here(self):
         access_request, agreement = chosen()
