@@ -2,7 +2,7 @@
 
 The token in the address is the key. So these pages name no referrer, and no cookie protects their
 forms: a browser sends a form from such a page with `Origin: null`, and whoever could forge it has
-the token anyway. A signature needs a code from the invited mailbox besides.
+the token anyway. A signature, and saying no, need a code from the invited mailbox besides.
 """
 
 from collections.abc import Callable
@@ -36,11 +36,8 @@ SLOWER: Final = "Too many attempts from your address. Wait a minute, then try ag
 View = Callable[[HttpRequest, str, Invitation], HttpResponse]
 
 
-class CosigningForm(SigningForm):
-    """What is asked of an invited person: the same, with a code in place of a password."""
-
-    password = None  # type: ignore[assignment]  # Django's way to drop a field
-    code = forms.CharField(
+def _code_field() -> forms.CharField:
+    return forms.CharField(
         label="Code",
         required=False,
         strip=True,
@@ -49,6 +46,13 @@ class CosigningForm(SigningForm):
             attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "maxlength": 20}
         ),
     )
+
+
+class CosigningForm(SigningForm):
+    """What is asked of an invited person: the same, with a code in place of a password."""
+
+    password = None  # type: ignore[assignment]  # Django's way to drop a field
+    code = _code_field()
 
     def cosignature(self) -> dict[str, Any]:
         """Returns what was given, as `cosign` takes it."""
@@ -67,6 +71,7 @@ class RefusingForm(PointingForm):
         help_text="The applicant reads this, and it is kept. A few words are enough.",
         widget=forms.Textarea(attrs={"rows": 4, "maxlength": LONGEST}),
     )
+    code = _code_field()
 
 
 def invited(view: View) -> Callable[..., HttpResponse]:
@@ -153,18 +158,29 @@ def _sign(
 
 @invited
 def say_no(request: HttpRequest, token: str, invitation: Invitation) -> HttpResponse:
-    """Asks why (GET) and refuses the signature (POST)."""
-    form = RefusingForm(request.POST if request.method == "POST" else None)
-    signatory = invitation.signatory
+    """Asks why (GET), sends the code, and refuses the signature (POST); what was typed survives."""
+    asks = request.POST.get("then") == "code"
+    typed = {"reason": request.POST.get("reason", "")}
+    given = request.POST if request.method == "POST" and not asks else None
+    form = RefusingForm(given, initial=typed)
+    signatory, notice = invitation.signatory, ""
+    if asks:
+        try:
+            send_code(token=token)
+        except Conflict:
+            return redirect("invited_sign", token)
+        except Refused as error:
+            notice = error.message
     context: dict[str, Any] = {
         "token": token,
         "signatory": signatory,
         "invited": addressed_to(signatory),
         "form": form,
+        "notice": notice,
     }
-    if request.method == "POST" and form.is_valid():
+    if form.is_bound and form.is_valid():
         try:
-            refuse(token=token, reason=form.cleaned_data["reason"])
+            refuse(token=token, **form.cleaned_data)
         except Invalid as error:
             form.point_out(error.fields or {"": [error.message]})
         except Conflict as error:
@@ -172,7 +188,8 @@ def say_no(request: HttpRequest, token: str, invitation: Invitation) -> HttpResp
         else:
             return redirect("invited_sign", token)
     context["problems"] = problems(form) if form.is_bound else []
-    status = 400 if context["problems"] else 200
+    context["code_sent_at"] = codes.sent_at(signatory)
+    status = 403 if notice else 400 if context["problems"] else 200
     return render(request, "web/invited/refuse.html", context, status=status)
 
 
