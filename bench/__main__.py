@@ -4,7 +4,7 @@ import importlib
 import sys
 from pathlib import Path
 
-NOT_BENCHMARKS = {"__init__", "__main__", "measuring"}
+NOT_BENCHMARKS = {"__init__", "__main__", "bare", "measuring", "shape"}
 
 
 def main(arguments: list[str]) -> int:

@@ -6,24 +6,21 @@ alone while eight others fetch slowly.
 """
 
 import os
-import shutil
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
 from bench.measuring import Row, alternate, report
+from bench.shape import gunicorn, nginx
 from tests.e2e.person import until
-from tests.e2e.portal import ROOT, free_port
+from tests.e2e.portal import free_port
 from tests.e2e.test_download_tools import _answers, made_world
 from tests.e2e.test_nginx import SHIPPED, plain
 
 GIGABYTE, RUNS, SLOW = 1_000_000_000, 7, 8
-SEARCH = f"{os.environ['PATH']}:/usr/sbin"
 
 
 def main() -> None:
@@ -41,10 +38,11 @@ def main() -> None:
         )
         alone = free_port()
         shipped = plain(SHIPPED.read_text(), port=gate, portal=portal, var=var)
-        servers.enter_context(_gunicorn(portal, environment))
-        servers.enter_context(_gunicorn(alone, environment | {"CMED_ACCEL_PREFIX": ""}))
-        servers.enter_context(_nginx(var, "gate.conf", shipped))
-        servers.enter_context(_nginx(var, "bare.conf", _bare(var, bare)))
+        servers.enter_context(gunicorn(portal, environment))
+        servers.enter_context(gunicorn(alone, environment | {"CMED_ACCEL_PREFIX": ""}))
+        for name, conf in (("gate.conf", shipped), ("bare.conf", _bare(var, bare))):
+            (var / name).write_text(conf)
+            servers.enter_context(nginx(var / name))
         path = f"d/{world['large_token']}/files/large.mp4"
         theirs = f"http://127.0.0.1:{bare}/whales/1.0/large.mp4"
         for port in (portal, alone, gate):
@@ -112,29 +110,3 @@ def _bare(var: Path, port: int) -> str:
         f"http {{ sendfile on; access_log off; error_log {var}/bare.log; "
         f"server {{ listen 127.0.0.1:{port}; root {var}/files; }} }}\n"
     )
-
-
-@contextmanager
-def _nginx(var: Path, name: str, conf: str) -> Iterator[None]:
-    (var / name).write_text(conf)
-    found = shutil.which("nginx", path=SEARCH) or "nginx"
-    with _running([found, "-c", str(var / name), "-g", "daemon off;"], None):
-        yield
-
-
-@contextmanager
-def _gunicorn(port: int, environment: dict[str, str]) -> Iterator[None]:
-    command = [sys.executable, "-m", "gunicorn", "cmed_portal.wsgi", "--no-control-socket"]
-    shape = ["--workers", "2", "--worker-class", "gthread", "--threads", "16"]
-    with _running([*command, *shape, "--bind", f"127.0.0.1:{port}"], environment):
-        yield
-
-
-@contextmanager
-def _running(command: list[str], environment: dict[str, str] | None) -> Iterator[None]:
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(30)

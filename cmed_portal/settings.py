@@ -56,9 +56,10 @@ try:
     LINKS_ALIVE = env.int("LINKS_ALIVE", 5)
     CONCURRENT_DOWNLOADS = env.int("CONCURRENT_DOWNLOADS", 64)
     BYTES_PER_DAY = env.int("BYTES_PER_DAY", 0)
+    PORTAL_DOWNLOADS = env.int("PORTAL_DOWNLOADS", 12)
     PAGE_SIGN_IN = env.bool("PAGE_SIGN_IN", True)
-    if LINKS_ALIVE < 1 or CONCURRENT_DOWNLOADS < 1 or BYTES_PER_DAY < 0:
-        stop("CMED_LINKS_ALIVE and CMED_CONCURRENT_DOWNLOADS must be 1 or more.")
+    if min(LINKS_ALIVE, CONCURRENT_DOWNLOADS, PORTAL_DOWNLOADS) < 1 or BYTES_PER_DAY < 0:
+        stop("CMED_LINKS_ALIVE, CMED_CONCURRENT_DOWNLOADS, CMED_PORTAL_DOWNLOADS: 1 or more.")
     NGINX_DIR = env.str("NGINX_DIR", "")
     REAUTHENTICATION_SECONDS = env.int("REAUTHENTICATION_SECONDS", 300)
     ETHICS_DOCUMENT_MAX_BYTES = env.int("ETHICS_DOCUMENT_MAX_BYTES", 10 * 1024 * 1024)
@@ -166,6 +167,13 @@ TEMPLATES = [
 if DATABASE_URL:
     DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=600)}
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+        # It plans a query of many tables for longer than it runs it. One that comes again is
+        # planned once for each connection, which needs its values beside its text. A pooler in
+        # front must keep prepared statements (PgBouncer does from 1.21 on).
+        DATABASES["default"].setdefault("OPTIONS", {}).update(
+            server_side_binding=True, prepare_threshold=3
+        )
 else:
     DATABASES = {
         "default": {

@@ -11,6 +11,7 @@ log=$shared/transfers.log
 
 asked() { cat "$shared/reload" 2>/dev/null || true; }
 
+: > "$shared/started" # whatever an nginx before this one had begun is over
 nginx -c "$conf" -g "daemon off;" &
 server=$!
 trap 'kill -QUIT "$server" 2>/dev/null' TERM INT

@@ -110,6 +110,11 @@ def download_limits() -> DownloadLimits:
     )
 
 
+def portal_downloads() -> int:
+    """How many downloads one web process sends itself at once."""
+    return int(settings.PORTAL_DOWNLOADS)
+
+
 def nginx_dir() -> Path | None:
     """The folder that is shared with nginx: its log of transfers, and when it is to reload."""
     return Path(settings.NGINX_DIR) if settings.NGINX_DIR else None

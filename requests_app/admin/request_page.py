@@ -15,7 +15,8 @@ from requests_app.admin.signers import signers
 from requests_app.admin.site import site
 from requests_app.admin.timeline import timeline
 from requests_app.admin.tones import GRANT_TONES, STANDING_TONES, STATE_TONES
-from requests_app.distribution import access
+from requests_app.distribution import verdicts
+from requests_app.distribution.access import standing
 from requests_app.distribution.models import GrantState
 from requests_app.identity.models import User
 from requests_app.identity.verdict import Standing, Verdict
@@ -95,7 +96,7 @@ def verdict_badge(verdict: Verdict) -> tuple[str, str, str]:
 def _grant(grant: Any) -> dict[str, Any]:
     now = timezone.now()
     state = grant.state(now)
-    suspended = access.standing(grant, now) is access.Verdict.GRANT_SUSPENDED
+    suspended = standing(grant, now) is verdicts.Verdict.GRANT_SUSPENDED
     return {
         "grant": grant,
         "state": "suspended" if suspended else state.value,

@@ -5,106 +5,59 @@
 The tests hold them against each other in random worlds.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import BigIntegerField, Count, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import (
+    BigIntegerField,
+    CharField,
+    Count,
+    DateField,
+    DateTimeField,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    UUIDField,
+)
 from django.db.models.functions import Coalesce
 from django.utils.crypto import constant_time_compare
 
 from requests_app.datasets.models import File, Release
 from requests_app.distribution.models import AccessToken, DownloadLink, Grant, GrantState
 from requests_app.distribution.policy import Limits, is_inside, limits_of
+from requests_app.distribution.prepared import Prepared
 from requests_app.distribution.reconsents import is_suspended, suspended, suspended_column
 from requests_app.distribution.tokens import Sort, digest, read_token
-from requests_app.distribution.transfers import DailyUse, day_of, unsettled
+from requests_app.distribution.transfers import UNCOUNTED, DailyUse, day_of, unsettled
+from requests_app.distribution.verdicts import HIDDEN, SENTENCES, Verdict
 from requests_app.requests.states import State
-
-
-class Verdict(StrEnum):
-    """Whether something may be fetched, or the first reason why not."""
-
-    ALLOWED = "allowed"
-    UNKNOWN = "unknown"
-    HOLDER_INACTIVE = "holder_inactive"
-    GRANT_REVOKED = "grant_revoked"
-    GRANT_EXPIRED = "grant_expired"
-    REQUEST_CLOSED = "request_closed"
-    GRANT_SUSPENDED = "grant_suspended"
-    LINK_REVOKED = "link_revoked"
-    LINK_EXPIRED = "link_expired"
-    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - a reason
-    OUTSIDE_NETWORK = "outside_network"
-    TOO_MANY = "too_many"
-    DAY_USED_UP = "day_used_up"
-
-
-HIDDEN: Final = frozenset({Verdict.UNKNOWN, Verdict.HOLDER_INACTIVE})
-"""Refusals that must look as if there were no such link."""
-
-PAUSES: Final = frozenset({Verdict.TOO_MANY, Verdict.DAY_USED_UP})
-"""Refusals that pass by themselves."""
-
-_NO_LINK = (
-    "There is no such download link. Copy the whole address from the e-mail, or sign in and ask"
-    " for a new link on the page of your request."
-)
-SENTENCES: Final[dict[Verdict, str]] = {
-    Verdict.UNKNOWN: _NO_LINK,
-    Verdict.HOLDER_INACTIVE: _NO_LINK,
-    Verdict.GRANT_REVOKED: (
-        "The grant behind this link has been revoked. Write to the dataset's maintainers if you"
-        " think that this is a mistake."
-    ),
-    Verdict.GRANT_EXPIRED: (
-        "The grant behind this link has ended. To go on working with the dataset, sign in and"
-        " start a new request."
-    ),
-    Verdict.REQUEST_CLOSED: (
-        "The request behind this link is no longer approved, so nothing can be fetched with it."
-        " Sign in to see where your request stands."
-    ),
-    Verdict.GRANT_SUSPENDED: (
-        "The Data Access Agreement has a new version, and the day to sign it has passed, so the"
-        " grant behind this link is suspended. Sign in, open your request and sign the new version:"
-        " downloads work again at once."
-    ),
-    Verdict.LINK_REVOKED: (
-        "This link has been revoked. Sign in and ask for a new link on the page of your request."
-    ),
-    Verdict.LINK_EXPIRED: (
-        "This link has expired. Sign in and ask for a new link on the page of your request; files"
-        " you have fetched in part can be continued with it."
-    ),
-    Verdict.TOKEN_REVOKED: ("This access token has been revoked. Sign in and make a new one."),
-    Verdict.OUTSIDE_NETWORK: (
-        "Your grant lets you fetch from your institution's networks only, and this request comes"
-        " from elsewhere. Fetch from there, or ask the dataset's maintainers to add your network."
-    ),
-    Verdict.TOO_MANY: (
-        "As many downloads as your grant allows at once are running. Wait for one to end, or fetch"
-        " with fewer connections."
-    ),
-    Verdict.DAY_USED_UP: (
-        "Your grant has fetched as many bytes as it may in a day. Go on after midnight UTC: every"
-        " command continues where it stopped."
-    ),
-}
 
 Credential = DownloadLink | AccessToken
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How much of a grant's limits is taken: transfers that run, and bytes of this day of UTC."""
+    """How much of a grant's limits is taken: transfers that run, and bytes of this day of UTC.
+
+    `bytes_promised` is what runs at most, and what has ended without anybody telling yet.
+    """
 
     limits: Limits
     running: int
-    bytes_today: int
+    bytes_used: int
+    bytes_promised: int = 0
+
+    @property
+    def bytes_today(self) -> int:
+        """What counts of this day."""
+        return self.bytes_used + self.bytes_promised
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +98,7 @@ def resolve(token: str, now: datetime, ip: str = "") -> Access:
     that takes the same time wherever the texts differ.
     """
     claim = read_token(token)
-    found = _with_use(claim.sort, claim.row_id, now)
+    found = _CREDENTIALS[claim.sort].first(pk=claim.row_id, now=now, day=day_of(now))
     kept = found.secret_sha256 if found else _NOBODYS
     ours = constant_time_compare(claim.secret_sha256, kept)
     if found is None or not (ours and claim.genuine):
@@ -166,8 +119,10 @@ def may_start(access: Access, size: int) -> Verdict:
         return Verdict.TOO_MANY
     most = use.limits.bytes_per_day
     # What is larger than a whole day's allowance could otherwise never be fetched.
-    if most and use.bytes_today and use.bytes_today + size > most:
+    if most and use.bytes_used and use.bytes_used + size > most:
         return Verdict.DAY_USED_UP
+    if most and use.bytes_today and use.bytes_today + size > most:
+        return Verdict.DAY_SPOKEN_FOR
     return Verdict.ALLOWED
 
 
@@ -176,7 +131,7 @@ def use_of(grant: Grant, now: datetime) -> Use:
     row: Any = (
         Grant.objects.filter(pk=grant.pk)
         .select_related("dataset__download_policy")
-        .annotate(**use_columns(now, "pk"))
+        .annotate(**use_columns(day_of(now), "pk"))
         .defer("dataset__card")
         .get()
     )
@@ -185,7 +140,7 @@ def use_of(grant: Grant, now: datetime) -> Use:
 
 def pause_after(verdict: Verdict, now: datetime) -> timedelta:
     """How long to wait after a refusal that passes by itself (`PAUSES`)."""
-    if verdict is Verdict.TOO_MANY:
+    if verdict is not Verdict.DAY_USED_UP:
         return timedelta(seconds=5)
     tomorrow = day_of(now) + timedelta(days=1)
     return datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=UTC) - now
@@ -202,6 +157,19 @@ def credentials_in_force(found: Collection[UUID], now: datetime) -> set[UUID]:
     links = DownloadLink.objects.filter(unrevoked, ours, expires_at__gt=now).order_by()
     tokens = AccessToken.objects.filter(unrevoked, ours).order_by()
     return set(links.values_list("pk", flat=True).union(tokens.values_list("pk", flat=True)))
+
+
+def find_file(access: Access, now: datetime, path: str, version: str | None = None) -> File | None:
+    """The file that an access lets its holder fetch now: of the newest release, or of that version.
+
+    None when there is none, and when the access is not allowed. One query. Agrees with `may_fetch`.
+    """
+    if not access.allowed:
+        return None
+    asked = {"dataset": access.grant.dataset_id, "path": path, "now": now}
+    if version is None:
+        return _NEWEST_FILE.first(**asked)
+    return _FILE_OF_VERSION.first(**asked, version=version)
 
 
 def may_fetch(grant: Grant, file: File, now: datetime) -> bool:
@@ -270,26 +238,44 @@ def _verdict(found: Credential, now: datetime, ip: str) -> Verdict:
     return Verdict.ALLOWED if inside else Verdict.OUTSIDE_NETWORK
 
 
-def _with_use(sort: Sort, pk: UUID, now: datetime) -> Any:
-    """The row of a credential with all that its verdict depends on; one query."""
-    rows: Any = DownloadLink.objects if sort is Sort.LINK else AccessToken.objects
-    related = ("grant__applicant", "grant__access_request", "grant__dataset__download_policy")
+def _with_use(rows: Any, pk: Any, now: Any, day: Any) -> Any:
+    """The row of a credential with all that its verdict depends on."""
     return (
         rows.filter(pk=pk)
-        .select_related(*related)
-        .annotate(is_suspended=suspended_column(now, "grant__"), **use_columns(now))
-        .defer(*_LONG)
-        .first()
+        .order_by()
+        .select_related(*_READ, "grant__dataset__download_policy")
+        .annotate(is_suspended=suspended_column(now, "grant__"), **use_columns(day))
+        .defer(*_unread())
     )
 
 
-def use_columns(now: datetime, grant: str = "grant") -> dict[str, Coalesce]:
-    """What a grant has used of its limits, to annotate rows where `grant` is its key."""
+def _file_of(dataset: Any, path: Any, now: Any, version: Any = None) -> QuerySet[File]:
+    releases = Release.objects.filter(dataset=dataset, published_at__lte=now)
+    if version is not None:
+        releases = releases.filter(version=version)
+    newest = releases.order_by("-published_at", "-pk").values("pk")[:1]
+    found = File.objects.filter(release=Subquery(newest), path=path).order_by()
+    return found.select_related("release__dataset").only(*_SERVED)
+
+
+def _unread() -> Iterator[str]:
+    """The columns that no verdict depends on: people's data and texts of many pages stay put."""
+    for path, read in _READ.items():
+        known = Grant._meta.get_field(path.removeprefix("grant__"))  # noqa: SLF001 - public
+        model: Any = known.related_model
+        for field in model._meta.concrete_fields:  # noqa: SLF001 - public
+            if field.name not in read:
+                yield f"{path}__{field.name}"
+
+
+def use_columns(day: Any, grant: str = "grant") -> dict[str, Coalesce]:
+    """What a grant has used of its limits that day, to annotate rows where `grant` is its key."""
     mine = unsettled().filter(grant=OuterRef(grant)).order_by().values("grant")
-    today = DailyUse.objects.filter(grant=OuterRef(grant), day=day_of(now))
+    counted = mine.exclude(kind__in=UNCOUNTED)
+    today = DailyUse.objects.filter(grant=OuterRef(grant), day=day)
     return {
         "running": _number(mine.annotate(found=Count("pk"))),
-        "bytes_promised": _number(mine.annotate(found=Sum("promised"))),
+        "bytes_promised": _number(counted.annotate(found=Sum("promised"))),
         "bytes_used": _number(today.values(found=F("bytes"))),
     }
 
@@ -297,7 +283,7 @@ def use_columns(now: datetime, grant: str = "grant") -> dict[str, Coalesce]:
 def _use(row: Any, grant: Grant) -> Use:
     """From a row with `use_columns`."""
     limits = limits_of(getattr(grant.dataset, "download_policy", None))
-    return Use(limits, row.running, row.bytes_used + row.bytes_promised)
+    return Use(limits, row.running, row.bytes_used, row.bytes_promised)
 
 
 def _number(found: QuerySet[Any, Any]) -> Coalesce:
@@ -317,14 +303,36 @@ def _running(grant: Grant, now: datetime) -> Verdict:
     return Verdict.ALLOWED
 
 
-# Texts of many pages that no download reads; a link we know would take longer to load than none.
-_LONG: Final = (
-    "grant__dataset__card",
-    "grant__access_request__purpose",
-    "grant__access_request__funding",
-    "grant__access_request__ethics_reason",
-    "grant__access_request__data_protection_plan",
-)
+_READ: Final = {
+    "grant__applicant": {"id", "is_active"},
+    "grant__access_request": {"id", "state"},
+    "grant__dataset": {"id", "slug", "title"},
+}
+"""What is read of the rows that a grant names."""
+
+_CREDENTIALS: Final = {
+    sort: Prepared(
+        partial(_with_use, rows),
+        pk=UUIDField(),
+        now=DateTimeField(),
+        day=DateField(),
+    )
+    for sort, rows in ((Sort.LINK, DownloadLink.objects), (Sort.ACCESS, AccessToken.objects))
+}
+
+_SERVED: Final = (
+    "path", "size", "sha256", "release__version", "release__published_at",
+    "release__dataset__slug",
+)  # fmt: skip
+"""What is read of a file and its release."""
+
+_IN_DATASET: Final[dict[str, Any]] = {
+    "dataset": BigIntegerField(),
+    "path": CharField(),
+    "now": DateTimeField(),
+}
+_NEWEST_FILE: Final = Prepared(_file_of, **_IN_DATASET)
+_FILE_OF_VERSION: Final = Prepared(_file_of, **_IN_DATASET, version=CharField())
 
 # What a secret is compared with when there is no link: the digest of no token's secret.
 _NOBODYS: Final = digest("")

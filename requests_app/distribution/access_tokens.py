@@ -7,10 +7,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from requests_app.audit import kinds, log
-from requests_app.distribution.access import SENTENCES, Verdict, standing
+from requests_app.distribution.access import standing
 from requests_app.distribution.grants import lock_grant
 from requests_app.distribution.models import AccessToken, Grant
 from requests_app.distribution.tokens import Sort, digest, new_secret, write_token
+from requests_app.distribution.verdicts import SENTENCES, Verdict
 from requests_app.errors import Conflict, Invalid, NotFound
 from requests_app.identity.models import User
 

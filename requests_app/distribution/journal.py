@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import DataError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -140,6 +140,10 @@ class Journal:
         try:
             _surely(lambda: _write([waiting.transfer for waiting in begun]))
         except BaseException as error:  # noqa: BLE001 - every request that waits raises it
+            if isinstance(error, DataError) and len(begun) > 1:  # one is to blame, and not for all
+                for waiting in begun:
+                    self._commit([waiting])
+                return
             for waiting in begun:
                 waiting.error = error
         for waiting in begun:

@@ -11,11 +11,12 @@ from django.utils import timezone
 
 from requests_app import conf
 from requests_app.audit import kinds, log
-from requests_app.distribution.access import SENTENCES, Verdict, grants_in_force, in_force, standing
+from requests_app.distribution.access import grants_in_force, in_force, standing
 from requests_app.distribution.grants import NO_REASON, lock_grant
 from requests_app.distribution.models import DownloadLink, Grant
 from requests_app.distribution.policy import limits_of, policy_of
 from requests_app.distribution.tokens import digest, new_secret, write_token
+from requests_app.distribution.verdicts import SENTENCES, Verdict
 from requests_app.errors import Conflict, NotFound, Refused
 from requests_app.identity.models import User
 from requests_app.notifications import messages

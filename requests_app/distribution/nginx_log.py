@@ -12,9 +12,10 @@ import logging
 import os
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 from uuid import UUID
 
 from django.db import models, transaction
@@ -31,8 +32,12 @@ LOG: Final = "transfers.log"
 ROTATED: Final = f"{LOG}.1"
 RELOAD: Final = "reload"
 """nginx reloads when this file is changed."""
+STARTED: Final = "started"
+"""nginx was started when this file was last written."""
 _BATCH: Final = 256 * 1024  # bytes read in one transaction
 _STILL: Final = 60.0  # seconds after which nobody writes to a renamed log any more
+_LARGEST: Final = 2**63
+_WITH_BYTES: Final = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT})
 _WITHOUT_BYTES: Final = frozenset(
     {
         HTTPStatus.NOT_MODIFIED,
@@ -43,7 +48,7 @@ _WITHOUT_BYTES: Final = frozenset(
 
 
 class LogPosition(models.Model):
-    """How far a log was read: which file it was, and the first byte that was not."""
+    """How far a log was read: which file it is, and the first byte that was not."""
 
     name = models.CharField(max_length=100, unique=True)
     inode = models.PositiveBigIntegerField(default=0)
@@ -66,7 +71,7 @@ def follow() -> int:
         count, more = _follow_some(folder)
         settled += count
         if not more:
-            return settled
+            return settled + _settle_what_ended_untold(folder)
 
 
 def cut_what_may_not_go_on() -> int:
@@ -90,56 +95,76 @@ def cut_what_may_not_go_on() -> int:
     return len(gone)
 
 
+def _settle_what_ended_untold(folder: Path) -> int:
+    """Transfers from before nginx was started and of which its log says nothing: it was killed."""
+    try:
+        started = datetime.fromtimestamp((folder / STARTED).stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return 0
+    left = unsettled().filter(how=How.NGINX, started_at__lt=started)
+    return settle(Ending(pk, None, Outcome.UNKNOWN) for pk in left.values_list("pk", flat=True))
+
+
 @transaction.atomic
 def _follow_some(folder: Path) -> tuple[int, bool]:
-    """Reads one batch; how many transfers it settled, and whether there may be more."""
-    LogPosition.objects.get_or_create(name=LOG)
-    position = LogPosition.objects.select_for_update().get(name=LOG)
-    try:
-        with _reopened(folder, position) as source:
-            source.seek(position.offset)
-            text = source.read(_BATCH)
-            complete = text[: text.rfind(b"\n") + 1]
-            position.inode = os.fstat(source.fileno()).st_ino
-            position.offset += len(complete)
-            is_read = not complete and _is_left(folder, source)
-    except FileNotFoundError:
-        return 0, False
-    count = settle(_endings(complete))
-    if is_read:  # go on with the file that took its place
-        position.inode, position.offset = 0, 0
-        transaction.on_commit(lambda: (folder / ROTATED).unlink(missing_ok=True))
-    position.save()
-    return count, bool(complete) or is_read
+    """Reads a batch of each log; how many transfers it settled, and whether there may be more.
 
-
-def _reopened(folder: Path, position: LogPosition) -> BinaryIO:
-    """The file that was read last, even if it was renamed since; else the one that there is."""
+    The renamed one is read beside the new one: nginx's old workers write to it until they end.
+    """
     for name in (LOG, ROTATED):
-        try:
-            source = (folder / name).open("rb")
-        except FileNotFoundError:
-            continue
-        found = os.fstat(source.fileno())
-        if found.st_ino == position.inode:
+        LogPosition.objects.get_or_create(name=name)
+    locked = LogPosition.objects.select_for_update().order_by("name")
+    positions = {position.name: position for position in locked.filter(name__in=(LOG, ROTATED))}
+    _follow_the_renaming(folder, positions[LOG], positions[ROTATED])
+    texts = [_read(folder, positions[name]) for name in (ROTATED, LOG)]
+    count = settle(_endings(b"".join(texts)))
+    for position in positions.values():
+        position.save()
+    return count, any(texts)
+
+
+def _follow_the_renaming(folder: Path, current: LogPosition, rotated: LogPosition) -> None:
+    """A file that was renamed keeps its position, and the one in its place begins at 0."""
+    found = {name: _inode(folder / name) for name in (LOG, ROTATED)}
+    if found[LOG] and found[LOG] != current.inode:
+        if current.inode and current.inode != found[ROTATED]:
+            logger.warning("the log of nginx was rotated twice before it was read: ends are lost")
+        if current.inode == found[ROTATED]:
+            rotated.inode, rotated.offset = current.inode, current.offset
+        current.inode, current.offset = found[LOG], 0
+    elif not found[LOG] and current.inode and current.inode == found[ROTATED]:
+        rotated.inode, rotated.offset = current.inode, current.offset
+        current.inode, current.offset = 0, 0
+    if found[ROTATED] != rotated.inode:
+        rotated.inode, rotated.offset = found[ROTATED], 0
+
+
+def _inode(file: Path) -> int:
+    try:
+        return file.stat().st_ino
+    except FileNotFoundError:
+        return 0
+
+
+def _read(folder: Path, position: LogPosition) -> bytes:
+    """The next whole lines of a log; a renamed one that is read and still is removed."""
+    file = folder / position.name
+    try:
+        with file.open("rb") as source:
+            found = os.fstat(source.fileno())
+            if found.st_ino != position.inode:
+                return b""  # renamed a moment ago: the next look finds it
             if found.st_size < position.offset:  # emptied in place
                 position.offset = 0
-            return source
-        source.close()
-    if position.inode:
-        logger.warning("the log of nginx was rotated twice before it was read: some ends are lost")
-    position.offset = 0
-    return (folder / LOG).open("rb")
-
-
-def _is_left(folder: Path, source: BinaryIO) -> bool:
-    """Whether that file was renamed and nginx, whose old workers end late, writes to it no more."""
-    found = os.fstat(source.fileno())
-    try:
-        current = (folder / LOG).stat().st_ino
-    except FileNotFoundError:  # renamed, and the new one is not opened yet
-        return False
-    return current != found.st_ino and found.st_mtime < time.time() - _STILL
+            source.seek(position.offset)
+            text = source.read(_BATCH)
+    except FileNotFoundError:
+        return b""
+    if not text and position.name == ROTATED and found.st_mtime < time.time() - _STILL:
+        transaction.on_commit(lambda: file.unlink(missing_ok=True))
+    complete = text[: text.rfind(b"\n") + 1]
+    position.offset += len(complete)
+    return complete
 
 
 def _endings(text: bytes) -> Iterator[Ending]:
@@ -151,8 +176,12 @@ def _endings(text: bytes) -> Iterator[Ending]:
 
 
 def _ending(told: dict[str, str]) -> Ending:
-    status, sent = int(told["status"]), int(told["sent"])
+    status, sent, spoken = int(told["status"]), int(told["sent"]), told["range"]
+    if not 0 <= sent < _LARGEST or "\0" in spoken:
+        raise ValueError("a damaged line")
     outcome = Outcome.COMPLETE if told["completion"] == "OK" else Outcome.BROKEN
     if status in _WITHOUT_BYTES:
         outcome = Outcome.NOTHING
-    return Ending(UUID(told["transfer"]), sent, outcome, status, told["range"][:80])
+    elif status not in _WITH_BYTES:  # what nginx sent was a page that says why not
+        sent, outcome = 0, Outcome.BROKEN
+    return Ending(UUID(told["transfer"]), sent, outcome, status, spoken[:80])

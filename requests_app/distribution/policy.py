@@ -25,6 +25,9 @@ from requests_app.requests.permissions import may_decide
 
 FIELDS: Final = ("link_days", "links_alive", "concurrent", "bytes_per_day", "page_sign_in")
 _MOST_NETWORKS: Final = 50
+_MAPPED: Final = 96  # bits before an IPv4 address in IPv6
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class DownloadPolicy(models.Model):
@@ -154,11 +157,19 @@ def clean_networks(text: str) -> str:
     clean = []
     for each in found:
         try:
-            clean.append(str(ipaddress.ip_network(each)))
+            clean.append(str(_unmapped(ipaddress.ip_network(each))))
         except ValueError as error:
             example = "Write it like 192.0.2.0/24 or 2001:db8::/32."
             raise Invalid(f"{each[:60]!r} is not a network. {example}") from error
     return " ".join(dict.fromkeys(clean))
+
+
+def _unmapped(network: Network) -> Network:
+    """An IPv4 network written as ::ffff:192.0.2.0/120 (RFC 4291 section 2.5.5.2) is one of IPv4."""
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is None or network.prefixlen < _MAPPED:
+        return network
+    return ipaddress.ip_network((mapped, network.prefixlen - _MAPPED))
 
 
 def is_inside(ip: str, networks: str) -> bool:
@@ -175,7 +186,7 @@ def is_inside(ip: str, networks: str) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _parsed(networks: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+def _parsed(networks: str) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(each) for each in networks.split())
 
 

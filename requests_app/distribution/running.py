@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.utils import timezone
 
+from requests_app import conf
 from requests_app.distribution.access import credentials_in_force
 from requests_app.distribution.transfers import Transfer, unsettled
 
@@ -60,6 +61,10 @@ class Watcher:
                 self._changed.notify()
         return sending
 
+    def is_full(self) -> bool:
+        """Whether this process sends as much as it may and keep threads for everything else."""
+        return len(self._sending) >= conf.portal_downloads()
+
     def remove(self, sending: Sending) -> None:
         """Its last byte has gone, or never will; its line may be another's from now on."""
         with self._changed:
@@ -96,7 +101,7 @@ class Watcher:
             time.sleep(EVERY)
             try:
                 self.look()
-            except DatabaseError:
+            except Error:
                 logger.exception("it is not known which transfers may go on")
                 connection.close()
 

@@ -18,6 +18,7 @@ from requests_app.audit import kinds, log
 from requests_app.audit.origin import Origin
 from requests_app.distribution.models import Grant
 from requests_app.distribution.transfers import (
+    UNCOUNTED,
     DailyUse,
     Outcome,
     Transfer,
@@ -126,6 +127,8 @@ def _count(rows: Sequence[Transfer], told: dict[UUID, Ending]) -> None:
     """What nobody counted, counts as promised: a limit must not be avoided by hanging up."""
     sums: dict[tuple[UUID, Any], int] = {}
     for row in rows:
+        if row.kind in UNCOUNTED:
+            continue
         sent = told[row.pk].sent
         key = (row.grant_id, day_of(row.started_at))
         sums[key] = sums.get(key, 0) + (row.promised if sent is None else sent)

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from http import HTTPStatus
 from itertools import groupby
 from typing import Final
 
@@ -16,10 +17,15 @@ from django.db import models
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from requests_app.audit import kinds
 from requests_app.distribution.models import AccessToken, DownloadLink, Grant
 
 SILENT: Final = timedelta(seconds=60)
 """A transfer of a web process is lost when the process has not vouched for it for so long."""
+
+UNCOUNTED: Final = frozenset({kinds.MANIFEST_DOWNLOADED})
+"""Lists: they are no data, and a day's allowance must not end because somebody looked at one."""
+
 LONGEST: Final = timedelta(hours=48)
 """A transfer whose end nginx has not logged after this long will have none."""
 
@@ -179,6 +185,8 @@ def _summed(kind: str, release: str, name: str, rows: Sequence[Transfer]) -> Fet
 def _span(row: Transfer) -> tuple[int, int]:
     """The bytes that arrived, half-open: a transfer sends from its beginning on."""
     found = _RANGE.fullmatch(row.range)
+    if row.status != (HTTPStatus.PARTIAL_CONTENT if found else HTTPStatus.OK):
+        return 0, 0  # of several ranges, or of another answer: nobody knows which
     start = int(found[1]) if found else 0
     return start, start + (row.bytes_sent or 0)
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from requests_app import conf
 from requests_app.audit import origin
 from requests_app.distribution import nginx_log
-from requests_app.distribution.access import Access, Verdict, may_start, use_of
+from requests_app.distribution.access import Access, may_start, use_of
 from requests_app.distribution.journal import journal
 from requests_app.distribution.models import DownloadLink
 from requests_app.distribution.ranges import Selection
@@ -18,6 +18,7 @@ from requests_app.distribution.running import Sending, watcher
 from requests_app.distribution.settling import Ending
 from requests_app.distribution.streams import FileSlice
 from requests_app.distribution.transfers import How, Outcome, Transfer
+from requests_app.distribution.verdicts import OPEN_ENDS, Verdict
 
 LINE: Final = "gunicorn.socket"
 """Where the server names the client's socket (its WSGI environment)."""
@@ -49,13 +50,20 @@ class Account:
     access: Access
     item: Item
 
-    def begin(self, selection: Selection, status: int, how: How = How.PORTAL) -> Transfer:
+    def begin(
+        self,
+        selection: Selection,
+        status: int,
+        how: How = How.PORTAL,
+        promised: int | None = None,
+    ) -> Transfer:
         """Writes the transfer down; when this returns its bytes may flow.
 
-        Raises Limited when the policy allows no more, GateClosed or DatabaseError when it cannot be
-        written.
+        `promised` is how many bytes the answer opens, where that is more than was asked for. Raises
+        Limited when no more may begin, GateClosed or DatabaseError when it cannot be written.
         """
-        self._refuse_too_much(selection.count)
+        promised = selection.count if promised is None else promised
+        self._refuse_too_much(promised, how)
         credential, source = self.access.credential, origin.current()
         is_link = isinstance(credential, DownloadLink)
         transfer = Transfer(
@@ -68,7 +76,7 @@ class Account:
             digest=self.item.digest,
             range=selection.content_range or "",
             status=status,
-            promised=selection.count,
+            promised=promised,
             how=how,
             ip=source.ip[:45],
             user_agent=source.user_agent[:500].replace("\0", ""),
@@ -76,15 +84,19 @@ class Account:
         journal().begin(transfer)
         return transfer
 
-    def hand_over(self, selection: Selection, status: int, how: How) -> Transfer:
+    def hand_over(
+        self, selection: Selection, status: int, how: How, promised: int | None = None
+    ) -> Transfer:
         """The same for bytes that somebody else sends who does not tell how many they were."""
-        transfer = self.begin(selection, status, how)
+        transfer = self.begin(selection, status, how, promised)
         journal().end(Ending(transfer.pk, None, Outcome.HANDED_OUT))
         return transfer
 
-    def _refuse_too_much(self, size: int) -> None:
+    def _refuse_too_much(self, size: int, how: How) -> None:
         verdict, access = may_start(self.access, size), self.access
-        if verdict is Verdict.TOO_MANY and conf.nginx_dir():
+        if verdict is Verdict.ALLOWED and how is How.PORTAL and watcher().is_full():
+            verdict = Verdict.BUSY
+        if verdict in OPEN_ENDS and conf.nginx_dir():
             # Some of them may have ended, and only nginx has told; or another thread read it first.
             nginx_log.follow()
             access = replace(access, use=use_of(access.grant, timezone.now()))

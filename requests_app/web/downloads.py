@@ -22,7 +22,13 @@ from django.views.decorators.csrf import csrf_exempt
 from requests_app.audit import kinds, origin
 from requests_app.datasets.models import File, Release
 from requests_app.distribution import streams
-from requests_app.distribution.access import Access, fetchable_files, fetchable_releases, resolve
+from requests_app.distribution.access import (
+    Access,
+    fetchable_files,
+    fetchable_releases,
+    find_file,
+    resolve,
+)
 from requests_app.distribution.journal import GateClosed
 from requests_app.distribution.models import DownloadLink
 from requests_app.distribution.packages import storage, stored_key, whole_file
@@ -123,17 +129,9 @@ def file(
     request: HttpRequest, access: Access, now: datetime, path: str, version: str | None = None
 ) -> HttpResponseBase:
     """One file of the newest release, or of the release named."""
-    files = fetchable_files(access.grant, now).filter(
-        release__in=releases_of(access, now, version)[:1]
-    )
-    row = (
-        files.filter(path=path)
-        .select_related("release__dataset")
-        .defer("release__dataset__card")
-        .first()
-    )
+    row = find_file(access, now, path, version)
     if row is None:
-        return _folder(request, files, path)
+        return _folder(request, access, now, path, version)
     content = Representation(
         length=row.size,
         etag=f'"{row.sha256}"',
@@ -158,9 +156,12 @@ def release_of(access: Access, now: datetime, version: str | None) -> Release:
     return release
 
 
-def _folder(request: HttpRequest, files: QuerySet[File], path: str) -> HttpResponseBase:
+def _folder(
+    request: HttpRequest, access: Access, now: datetime, path: str, version: str | None
+) -> HttpResponseBase:
     """Where a path names a folder, its listing is one slash further, as file servers have it."""
-    if not files.filter(path__startswith=f"{path}/").exists():
+    files = fetchable_files(access.grant, now).filter(path__startswith=f"{path}/")
+    if not files.filter(release__in=releases_of(access, now, version)[:1]).exists():
         raise NotFound(NO_FILE)
     return private(HttpResponseRedirect(f"{quoted(path.rpartition('/')[2])}/"))
 

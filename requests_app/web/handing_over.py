@@ -1,7 +1,8 @@
 """Files that another server sends: nginx from the same folder, or the object store by redirect.
 
-The gate has judged by then, and the transfer is written down, before either learns of it. An answer
-to `HEAD`, and one that depends on our entity tag, which the other does not know, stay the portal's.
+The gate has judged by then, and the transfer is written down, before either learns of it. What has
+no bytes (HEAD, 304, 412, 416) stays the portal's. nginx sends under our entity tag, so that it
+judges `If-Range` as we do; the object store has tags of its own, so there that stays ours too.
 """
 
 from http import HTTPStatus
@@ -20,7 +21,8 @@ from requests_app.web.serving import Representation, private
 
 TRANSFER = "X-Transfer"
 """Which transfer it is, for nginx to log; it tells no client."""
-_CONDITIONS = ("If-Match", "If-None-Match", "If-Range")
+_CONDITIONS = ("If-Match", "If-None-Match")
+"""What is met by our tag is answered without bytes, or needs no other answer than ours."""
 
 
 def hand_over(
@@ -36,10 +38,15 @@ def hand_over(
     """
     if request.method != "GET" or any(content.etag in _said(request, name) for name in _CONDITIONS):
         return None
-    found = handover(key, name=content.name, media_type=content.media_type)
     selection = _asked(request, content)
+    if selection.kind is Kind.UNSATISFIABLE:
+        return None
+    found = handover(key, name=content.name, media_type=content.media_type)
     if isinstance(found, PresignedUrl):
-        account.hand_over(selection, HTTPStatus.FOUND, How.STORE)
+        if content.etag in _said(request, "If-Range"):
+            return None
+        # The address opens the whole file, whatever range this request asks for.
+        account.hand_over(selection, HTTPStatus.FOUND, How.STORE, promised=content.length)
         return private(HttpResponseRedirect(found.url))
     if isinstance(found, LocalPath) and (prefix := conf.accel_prefix()):
         return _by_nginx(prefix + quote(found.path), content, selection, account)
@@ -54,11 +61,11 @@ def _by_nginx(
     response["Content-Disposition"] = (
         content_disposition_header(as_attachment=True, filename=content.name) or ""
     )
-    if selection.kind is not Kind.UNSATISFIABLE:
-        is_part = selection.kind is Kind.PART
-        status = HTTPStatus.PARTIAL_CONTENT if is_part else HTTPStatus.OK
-        begin = account.begin if conf.nginx_dir() else account.hand_over
-        response[TRANSFER] = str(begin(selection, status, How.NGINX).pk)
+    response["ETag"] = content.etag  # nginx sends it instead of its own
+    is_part = selection.kind is Kind.PART
+    status = HTTPStatus.PARTIAL_CONTENT if is_part else HTTPStatus.OK
+    begin = account.begin if conf.nginx_dir() else account.hand_over
+    response[TRANSFER] = str(begin(selection, status, How.NGINX).pk)
     return response
 
 
@@ -67,10 +74,9 @@ def _said(request: HttpRequest, header: str) -> str:
 
 
 def _asked(request: HttpRequest, content: Representation) -> Selection:
-    """What the client asks for; whether `If-Range` holds, the other server decides."""
     return select(
         range_header=request.headers.get("Range"),
-        if_range=None,
+        if_range=request.headers.get("If-Range"),
         length=content.length,
         etag=content.etag,
     )

@@ -13,8 +13,9 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from requests_app.audit import kinds, log, origin
-from requests_app.distribution.access import PAUSES, Access, Credential, pause_after
+from requests_app.distribution.access import Access, Credential, pause_after
 from requests_app.distribution.models import DownloadLink
+from requests_app.distribution.verdicts import PAUSES
 from requests_app.web.account_forms import LoginForm
 from requests_app.web.serving import private
 

@@ -15,8 +15,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from requests_app.distribution import links
-from requests_app.distribution.access import Verdict, standing
+from requests_app.distribution.access import standing
 from requests_app.distribution.models import Grant
+from requests_app.distribution.verdicts import Verdict
 from requests_app.errors import Conflict, NotFound, Refused
 
 

@@ -11,9 +11,10 @@ from hypothesis.extra.django import TestCase
 
 from requests_app.datasets.models import File, Release
 from requests_app.distribution import access
-from requests_app.distribution.access import PAUSES, Verdict, fetchable_files, may_fetch, resolve
+from requests_app.distribution.access import fetchable_files, may_fetch, resolve
 from requests_app.distribution.reconsents import NOTICE
 from requests_app.distribution.tokens import write_token
+from requests_app.distribution.verdicts import HIDDEN, PAUSES, Verdict
 from requests_app.requests.states import State
 from tests.factories.distribution import (
     AgreementFactory,
@@ -74,7 +75,7 @@ class TestResolve:
 
     def test_a_refusal_that_hides_says_what_no_link_says(self):
         hidden = {resolve(token, timezone.now()).sentence for why, token in refusals().items()
-                  if why in access.HIDDEN}  # fmt: skip
+                  if why in HIDDEN}  # fmt: skip
         assert len(hidden) == 1
 
     def test_an_altered_token_opens_nothing(self):

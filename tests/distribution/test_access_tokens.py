@@ -7,10 +7,11 @@ from django.utils import timezone
 
 from requests_app.audit import kinds
 from requests_app.audit.models import Entry
-from requests_app.distribution.access import Verdict, resolve
+from requests_app.distribution.access import resolve
 from requests_app.distribution.access_tokens import MOST, create_token, revoke_token
 from requests_app.distribution.models import AccessToken
 from requests_app.distribution.tokens import Sort, write_token
+from requests_app.distribution.verdicts import Verdict
 from requests_app.errors import Conflict, Invalid, NotFound
 from tests.factories.distribution import GrantFactory, make_access_token, make_link
 from tests.factories.requests import UserFactory

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import DatabaseError, DataError, OperationalError, connection, transaction
 
 from requests_app.audit import kinds
 from requests_app.audit.models import Entry
@@ -66,6 +66,23 @@ def test_a_row_that_cannot_be_written_is_told_to_who_waits(journal, monkeypatch)
         with pytest.raises(OperationalError):
             journal.begin(unwritten())
     journal.begin(unwritten())
+
+
+def test_a_row_that_the_database_refuses_fails_alone(journal, monkeypatch):
+    write = room._write
+
+    def some(begun):
+        if any(each.name == "refused" for each in begun):
+            raise DataError("no such text")
+        write(begun)
+
+    monkeypatch.setattr(room, "_write", some)
+    waiting = [room._Waiting(unwritten()) for _ in range(4)]
+    waiting[1].transfer.name = "refused"
+    journal._commit(waiting)
+    assert [type(each.error) for each in waiting if each.error] == [DataError]
+    assert all(each.answered.is_set() for each in waiting)
+    assert Transfer.objects.count() == 3
 
 
 def test_inside_a_transaction_the_row_is_part_of_it(journal):

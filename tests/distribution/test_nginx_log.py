@@ -11,7 +11,7 @@ from django.utils import timezone
 from requests_app.audit import kinds
 from requests_app.audit.models import Entry
 from requests_app.distribution import nginx_log
-from requests_app.distribution.nginx_log import LOG, RELOAD, ROTATED
+from requests_app.distribution.nginx_log import LOG, RELOAD, ROTATED, STARTED
 from requests_app.distribution.transfers import How, Outcome, Transfer
 from tests.factories.transfers import make_transfer
 
@@ -72,6 +72,13 @@ def test_a_line_is_read_when_it_is_whole(folder):
     assert nginx_log.follow() == 1
 
 
+def test_a_page_that_says_why_not_is_no_byte_of_the_file(folder):
+    transfer = make_transfer(how=How.NGINX)
+    append(folder / LOG, line(transfer, sent=100, status="404"))
+    assert nginx_log.follow() == 1
+    assert entered() == [(str(transfer.pk), 0, "broken", "nginx")]
+
+
 def test_answers_without_bytes_settle_and_are_no_download(folder):
     transfer = make_transfer(how=How.NGINX)
     append(folder / LOG, line(transfer, sent=0, status="304"))
@@ -82,7 +89,15 @@ def test_answers_without_bytes_settle_and_are_no_download(folder):
 
 @pytest.mark.parametrize(
     "nonsense",
-    ["", "GET / 200", "{}", "[]", '{"transfer":"","status":"200","sent":"1","completion":"OK"}'],
+    [
+        "",
+        '{"transfer":"6b0754c5-0000-4000-8000-000000000000","status":"200","sent":"-1","completion":"OK","range":""}',
+        '{"transfer":"6b0754c5-0000-4000-8000-000000000000","status":"206","sent":"1","completion":"OK","range":"\\u0000"}',
+        "GET / 200",
+        "{}",
+        "[]",
+        '{"transfer":"","status":"200","sent":"1","completion":"OK"}',
+    ],
 )
 def test_a_line_that_is_none_of_ours_is_passed_over(folder, nonsense):
     append(folder / LOG, f"{nonsense}\n{line(make_transfer(how=How.NGINX))}")
@@ -96,10 +111,21 @@ def test_a_renamed_log_is_read_to_its_end_and_removed_once_it_is_still(folder):
     (folder / LOG).rename(folder / ROTATED)
     append(folder / LOG, line(after))
     append(folder / ROTATED, line(late))
-    assert nginx_log.follow() == 1, "an old worker may write to it still"
-    os.utime(folder / ROTATED, (0, 0))
-    assert nginx_log.follow() == 1
+    assert nginx_log.follow() == 2, "an old worker may write to it still"
     assert [pk for pk, *_ in entered()] == [str(each.pk) for each in (before, late, after)]
+    append(folder / ROTATED, line(later := make_transfer(how=How.NGINX)))
+    assert nginx_log.follow() == 1
+    assert entered()[-1][0] == str(later.pk)
+
+
+def test_a_log_renamed_before_the_next_is_begun_keeps_its_place(folder):
+    append(folder / LOG, line(make_transfer(how=How.NGINX)))
+    nginx_log.follow()
+    (folder / LOG).rename(folder / ROTATED)
+    assert nginx_log.follow() == 0
+    append(folder / LOG, line(make_transfer(how=How.NGINX)))
+    assert nginx_log.follow() == 1
+    assert len(entered()) == 2
 
 
 @pytest.mark.django_db(transaction=True)
@@ -108,9 +134,13 @@ def test_what_was_read_is_removed_when_that_is_committed(folder):
     nginx_log.follow()
     (folder / LOG).rename(folder / ROTATED)
     append(folder / LOG, "")
+    nginx_log.follow()
+    assert (folder / ROTATED).exists(), "an old worker may write to it still"
     os.utime(folder / ROTATED, (0, 0))
     nginx_log.follow()
     assert not (folder / ROTATED).exists()
+    append(folder / LOG, line(make_transfer(how=How.NGINX)))
+    assert nginx_log.follow() == 1
 
 
 def test_a_log_emptied_in_place_is_begun_anew(folder):
@@ -118,6 +148,18 @@ def test_a_log_emptied_in_place_is_begun_anew(folder):
     nginx_log.follow()
     (folder / LOG).write_text(line(make_transfer(how=How.NGINX)))
     assert nginx_log.follow() == 1
+
+
+def test_what_a_killed_nginx_was_sending_is_settled_when_another_is_started(folder):
+    told, lost, new = (make_transfer(how=How.NGINX) for _ in range(3))
+    append(folder / LOG, line(told))
+    (folder / STARTED).touch()
+    Transfer.objects.filter(pk=new.pk).update(started_at=timezone.now() + timedelta(minutes=1))
+    assert nginx_log.follow() == 2
+    assert entered() == [
+        (str(told.pk), 100, "complete", "nginx"),
+        (str(lost.pk), None, "unknown", "nginx"),
+    ]
 
 
 class TestCutting:

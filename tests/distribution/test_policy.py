@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from requests_app.audit import kinds
 from requests_app.audit.models import Entry
 from requests_app.distribution import links
-from requests_app.distribution.access import Access, Use, Verdict, may_start, pause_after, resolve
+from requests_app.distribution.access import Access, Use, may_start, pause_after, resolve
 from requests_app.distribution.policy import (
     FIELDS,
     Limits,
@@ -19,6 +19,7 @@ from requests_app.distribution.policy import (
     set_networks,
     set_policy,
 )
+from requests_app.distribution.verdicts import PAUSES, Verdict
 from requests_app.errors import Invalid, Refused
 from tests.factories.distribution import GrantFactory, make_access_token, make_link
 from tests.factories.requests import approver, reviewer, superuser
@@ -86,9 +87,9 @@ def test_one_link_more_than_may_be_open_closes_the_oldest():
     assert Entry.objects.get(kind=kinds.LINK_REVOKED).subject == first.audit_ref
 
 
-def access(running=0, today=0, concurrent=2, most=100):
+def access(running=0, today=0, concurrent=2, most=100, promised=0):
     limits = Limits(None, 1, concurrent, most, page_sign_in=True)
-    return Access(Verdict.ALLOWED, None, Use(limits, running, today))
+    return Access(Verdict.ALLOWED, None, Use(limits, running, today, promised))
 
 
 @pytest.mark.parametrize(
@@ -99,6 +100,10 @@ def access(running=0, today=0, concurrent=2, most=100):
         (access(running=2), 1, Verdict.TOO_MANY),
         (access(today=99), 1, Verdict.ALLOWED),
         (access(today=99), 2, Verdict.DAY_USED_UP),
+        (access(promised=99), 1, Verdict.ALLOWED),
+        (access(promised=99), 2, Verdict.DAY_SPOKEN_FOR),
+        (access(today=40, promised=59), 2, Verdict.DAY_SPOKEN_FOR),
+        (access(today=99, promised=1), 2, Verdict.DAY_USED_UP),
         (access(today=1), 10**12, Verdict.DAY_USED_UP),
         (access(), 10**12, Verdict.ALLOWED),  # or it could never be fetched at all
         (access(today=10**12, most=0), 10**12, Verdict.ALLOWED),
@@ -113,6 +118,8 @@ def test_one_more_may_start_while_the_limits_last(found, size, verdict):
 def test_a_day_ends_at_midnight_utc():
     now = timezone.now().replace(hour=23, minute=59, second=30, microsecond=0)
     assert pause_after(Verdict.DAY_USED_UP, now).total_seconds() == 30
+    for soon in PAUSES - {Verdict.DAY_USED_UP}:
+        assert pause_after(soon, now).total_seconds() == 5
 
 
 class TestNetworks:
@@ -142,6 +149,14 @@ class TestNetworks:
         assert entry.details == {"before": "", "after": grant.networks}
         with pytest.raises(Refused):
             set_networks(grant_id=grant.pk, networks="", by=reviewer(grant.dataset))
+
+    @pytest.mark.parametrize(
+        ("written", "meant"),
+        [("::ffff:192.0.2.0/120", "192.0.2.0/24"), ("::ffff:192.0.2.1", "192.0.2.1/32"),
+         ("::/90", "::/90")],
+    )  # fmt: skip
+    def test_an_ipv4_network_in_ipv6_dress_is_one_of_ipv4(self, written, meant):
+        assert clean_networks(written) == meant
 
     @pytest.mark.parametrize("wrong", ["192.0.2.1/24", "here", "192.0.2.0/33", "10.0.0.0/8 x"])
     def test_what_is_no_network_is_named(self, wrong):

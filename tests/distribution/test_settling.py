@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from requests_app.audit import kinds, log
 from requests_app.audit.models import Entry, PersonalValue
+from requests_app.distribution.access import use_of
 from requests_app.distribution.settling import Ending, settle, settle_left_behind
 from requests_app.distribution.transfers import (
     LONGEST,
@@ -101,6 +102,14 @@ def test_what_nobody_counted_uses_up_the_day_as_promised():
     assert DailyUse.objects.get(grant=link.grant).bytes == 101
 
 
+def test_a_list_uses_up_nothing_of_a_day():
+    link, _ = make_link()
+    settle([whole(make_transfer(link, kind=kinds.MANIFEST_DOWNLOADED))])
+    make_transfer(link, kind=kinds.MANIFEST_DOWNLOADED)
+    use = use_of(link.grant, timezone.now())
+    assert (use.bytes_today, use.running) == (0, 1)
+
+
 class TestLeftBehind:
     def test_a_transfer_whose_process_fell_silent_is_entered_as_unknown(self):
         lost = make_transfer(seen_at=timezone.now() - SILENT - timedelta(seconds=1))
@@ -124,7 +133,8 @@ class TestFetched:
     def test_parts_that_meet_make_a_whole(self):
         link, _ = make_link()
         for begin, sent, outcome in ((0, 60, Outcome.BROKEN), (50, 50, Outcome.COMPLETE)):
-            part = make_transfer(link, range=f"bytes {begin}-99/100", promised=100 - begin)
+            asked = {"range": f"bytes {begin}-99/100", "promised": 100 - begin, "status": 206}
+            part = make_transfer(link, **asked)
             settle([Ending(part.pk, sent, outcome)])
         (found,) = fetched(link.grant)
         assert (found.length, found.covered, found.is_complete) == (100, 100, True)
@@ -135,6 +145,13 @@ class TestFetched:
             settle([Ending(make_transfer(link).pk, 60, Outcome.BROKEN)])
         (found,) = fetched(link.grant)
         assert (found.covered, found.is_complete) == (60, False)
+
+    def test_bytes_of_which_nobody_knows_the_place_cover_nothing(self):
+        link, _ = make_link()
+        for facts in ({"status": 206}, {"status": 404}, {"status": 200, "range": "bytes 0-9/100"}):
+            settle([whole(make_transfer(link, **facts))])
+        (found,) = fetched(link.grant)
+        assert (found.covered, found.is_complete) == (0, False)
 
     def test_what_was_left_to_the_store_is_told_apart(self):
         link, _ = make_link()

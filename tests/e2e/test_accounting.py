@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from tests.e2e.test_download_tools import _answers, made_world
 
 pytestmark = pytest.mark.processes
 LARGE = 200_000_000
+AT_ONCE = 6
+"""Of eight threads."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Portal:
 def portal(tmp_path_factory) -> Iterator[Portal]:
     var, port = tmp_path_factory.mktemp("accounting"), free_port()
     base = f"http://127.0.0.1:{port}"
-    environment, world = made_world(var, base)
+    environment, world = made_world(var, base, PORTAL_DOWNLOADS=str(AT_ONCE))
     gunicorn = ["gunicorn", "cmed_portal.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
     gunicorn += ["--worker-class", "gthread", "--threads", "8", "--no-control-socket"]
     process = subprocess.Popen(
@@ -127,3 +130,19 @@ def test_what_a_killed_process_was_sending_is_entered_as_unknown(portal, before)
     work(portal.environment, task)
     told = portal.last(before)
     assert (told["outcome"], told["bytes"], told["promised"]) == ("unknown", None, LARGE)
+
+
+def test_slow_downloads_leave_threads_for_everybody_else(portal):
+    with ExitStack() as held:
+        http = held.enter_context(httpx.Client(trust_env=False, timeout=30))
+        running = [held.enter_context(http.stream("GET", portal.large)) for _ in range(AT_ONCE)]
+        assert {response.status_code for response in running} == {200}
+        refused = http.get(portal.large)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "5")
+        assert http.get(f"{portal.base}/healthz").status_code == 200
+    until("room again", lambda: _begins(portal.large), seconds=15)
+
+
+def _begins(url: str) -> bool:
+    with httpx.stream("GET", url, trust_env=False, timeout=30) as response:
+        return response.status_code == 200

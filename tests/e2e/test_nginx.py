@@ -4,6 +4,8 @@ import hashlib
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -32,6 +34,7 @@ class Gate:
     world: dict[str, Any]
     environment: dict[str, str]
     var: Path
+    master: int
 
     @property
     def link(self) -> str:
@@ -40,6 +43,12 @@ class Gate:
     @property
     def database(self) -> Path:
         return self.var / "portal.sqlite3"
+
+    @property
+    def web(self) -> int:
+        """The process that answers."""
+        children = Path(f"/proc/{self.master}/task/{self.master}/children").read_text()
+        return int(children.split()[0])
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         return httpx.get(f"{self.base}{path}", headers=headers, trust_env=False)
@@ -86,7 +95,7 @@ def gate(tmp_path_factory) -> Iterator[Gate]:
     )
     try:
         until("nginx and gunicorn answering", lambda: _answers(base), seconds=90)
-        yield Gate(base, world, environment, var)
+        yield Gate(base, world, environment, var, web.pid)
     finally:
         for process in (nginx, web):
             process.terminate()
@@ -137,6 +146,30 @@ def test_a_link_that_is_not_one_gets_nothing(gate):
     assert gate.get(f"/d/{wrong}/files/clips/000.mp4").status_code == 404
 
 
+def test_our_client_fetches_all_of_it_and_goes_on_where_it_was(gate, tmp_path):
+    script = tmp_path / "client.py"
+    script.write_bytes(gate.get("/client.py").content)
+    fetch = [sys.executable, str(script), gate.link, "--into", str(tmp_path / "data")]
+    first = subprocess.run(fetch, capture_output=True, text=True, check=False)
+    assert first.returncode == 0, first.stderr
+    assert len(list((tmp_path / "data").rglob("*.mp4"))) == len(gate.world["digests"])
+
+
+def test_nginx_judges_if_range_by_the_portals_tag(gate):
+    url, digest = next(iter(gate.world["digests"].items()))
+    path = f"/d/{gate.world['token']}/files/{url}"
+    head = httpx.head(f"{gate.base}{path}", trust_env=False)
+    assert head.headers["ETag"] == f'"{digest}"' == gate.get(path).headers["ETag"]
+    for tag, status in ((f'"{digest}"', 206), ('"another"', 200)):
+        answer = gate.get(path, **{"Range": "bytes=0-9", "If-Range": tag})
+        assert (answer.status_code, answer.headers["Server"]) == (status, "nginx")
+
+
+def test_of_several_ranges_the_whole_is_sent(gate):
+    answer = gate.get(f"/d/{gate.world['token']}/files/clips/000.mp4", Range="bytes=0-1,5-6")
+    assert (answer.status_code, len(answer.content)) == (200, 150_000)
+
+
 FOLLOW = "tasks.follow_nginx()"
 
 
@@ -183,6 +216,23 @@ def test_a_revoked_holder_is_cut_off_and_everybody_else_is_served(gate):
     work(gate.environment, FOLLOW)
     assert entered(gate.database)[-1]["outcome"] == "cut"
     assert gate.get(f"/d/{gate.world['token']}/files/clips/001.mp4").status_code == 200
+
+
+def test_a_client_that_hangs_up_while_it_is_judged_leaves_nothing_open(gate):
+    work(gate.environment, FOLLOW)
+    before = _lines(gate)
+    host, port = gate.base.removeprefix("http://").split(":")
+    os.kill(gate.web, signal.SIGSTOP)
+    try:
+        with socket.create_connection((host, int(port))) as line:
+            path = f"/d/{gate.world['token']}/files/clips/002.mp4"
+            line.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    finally:
+        os.kill(gate.web, signal.SIGCONT)
+    until("its line", lambda: _lines(gate) > before, seconds=15)
+    work(gate.environment, FOLLOW)
+    last = entered(gate.database)[-1]
+    assert (last["path"], last["bytes"], last["outcome"]) == ("clips/002.mp4", 0, "broken")
 
 
 def _lines(gate: Gate) -> int:

@@ -12,10 +12,11 @@ from django.utils import timezone
 from requests_app.agreements import documents
 from requests_app.audit import kinds
 from requests_app.audit.models import Entry
-from requests_app.distribution.access import Verdict, in_force, standing
+from requests_app.distribution.access import in_force, standing
 from requests_app.distribution.links import renew_link
 from requests_app.distribution.models import Reconsent, ReconsentCampaign, ReconsentNotice
 from requests_app.distribution.reconsents import stands_on
+from requests_app.distribution.verdicts import Verdict
 from requests_app.errors import Conflict, Invalid, NotFound, Refused
 from requests_app.lifecycle.reconsent import earliest_deadline, sign_anew, start_campaign
 from requests_app.lifecycle.reconsent_notices import Kind, give_notice, kind_at, waiting

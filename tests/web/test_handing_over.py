@@ -52,16 +52,26 @@ class TestNginx:
 
     def test_the_entry_names_the_range_that_was_asked_for(self, client: Client, link):
         client.get(link, headers={"Range": "bytes=10-19"})
-        client.get(link, headers={"Range": "bytes=5000-"})
         assert entries() == [(206, f"bytes 10-19/{len(CLIP)}", None)]
 
-    def test_what_depends_on_our_tag_stays_ours(self, client: Client, link):
+    def test_what_has_no_bytes_stays_ours(self, client: Client, link):
         tag = client.head(link)["ETag"]
-        for headers in ({"If-None-Match": tag}, {"If-Range": tag, "Range": "bytes=0-1"}):
-            response = client.get(link, headers=headers)
-            assert "X-Accel-Redirect" not in response
-            b"".join(response)
-        assert "X-Accel-Redirect" not in client.head(link)
+        beyond = client.get(link, headers={"Range": "bytes=5000-"})
+        known = client.get(link, headers={"If-None-Match": tag})
+        answers = [beyond, known, client.head(link)]
+        assert [answer.status_code for answer in answers] == [416, 304, 200]
+        assert not any("X-Accel-Redirect" in answer for answer in answers)
+        assert entries() == []
+
+    @pytest.mark.parametrize(("tag", "promised"), [("ours", 2), ('"another"', len(CLIP))])
+    def test_nginx_is_told_our_tag_and_what_follows_from_if_range(
+        self, client: Client, link, tag, promised
+    ):
+        ours = client.head(link)["ETag"]
+        asked = {"If-Range": ours if tag == "ours" else tag, "Range": "bytes=0-1"}
+        response = client.get(link, headers=asked)
+        assert (response["ETag"], "X-Accel-Redirect" in response) == (ours, True)
+        assert Transfer.objects.get().promised == promised
 
     @pytest.mark.parametrize("told", ["to us", "to another thread", "to nobody"])
     def test_what_nginx_has_ended_is_not_counted_as_running(
@@ -107,5 +117,7 @@ def test_the_object_store_sends_by_an_address_of_minutes(client: Client, bucket,
     assert (fetched.status_code, fetched.content) == (206, CLIP[10:20])
     assert "attachment" in fetched.headers["Content-Disposition"]
     assert entries() == [(302, "", None)]
+    client.get(link, headers={"Range": "bytes=0-0"})
+    assert {each.promised for each in Transfer.objects.all()} == {len(CLIP)}, "it opens the whole"
     bare = response["Location"].split("?")[0]
     assert httpx.get(bare, trust_env=False).status_code == HTTPStatus.FORBIDDEN
