@@ -102,7 +102,17 @@ def packed(writer):
     writer.add_object(generic.DictionaryObject({pdf_name("/Odd"): pdf_name("/End")}), stream)
 
 
+def packed_with_more(writer):
+    """The same, and in the stream an object that the section does not name: a page perhaps."""
+    packed(writer)
+    stream = writer.object_streams[-1]
+    stream.add_object(9, generic.DictionaryObject({pdf_name("/Odd"): pdf_name("/End")}))
+
+
 REFUSED = {
+    "an object hidden in an object stream": lambda it, ada: sign_pdf(
+        it, ada, edit=packed_with_more
+    ),
     "another document behind": lambda it, ada: sign_pdf(other_behind(it), ada),
     "an update between": lambda it, ada: sign_pdf(with_update(it), ada),
     "an object that no section names": lambda it, ada: sign_pdf(
@@ -147,6 +157,22 @@ def test_an_end_that_names_another_place_is_refused(issued, ada):
     before = PdfFileReader(BytesIO(issued))
     assert is_one_update(before, reader, signed, len(issued))
     assert not is_one_update(before, reader, moved, len(issued))
+
+
+def test_an_update_of_another_document_or_none_at_all_is_not_one(issued, ada):
+    signed = sign_pdf(issued, ada)
+    after = PdfFileReader(BytesIO(signed))
+    other = own_certificate.with_place_to_sign(render_pdf(document_input(purpose=OTHER)))
+    assert not is_one_update(PdfFileReader(BytesIO(other)), after, signed, len(issued))
+    assert not is_one_update(after, after, signed, len(issued))
+
+
+def test_an_update_packs_what_its_section_names_and_no_more(issued, ada):
+    before = PdfFileReader(BytesIO(issued))
+    for edit, one in ((packed, True), (packed_with_more, False)):
+        signed = sign_pdf(issued, ada, edit=edit)
+        after = PdfFileReader(BytesIO(signed))
+        assert is_one_update(before, after, signed, len(issued)) is one
 
 
 @pytest.mark.parametrize("offset", [timedelta(days=-100), SLACK * -2, SLACK * 2])
