@@ -8,6 +8,7 @@ from requests_app.agreements.outstanding import Outcome, outcome, signatories_of
 from requests_app.agreements.signatories import Signatory
 from requests_app.distribution.models import MemberRemoval
 from requests_app.lifecycle.leaving import members
+from requests_app.requests.cosigners import may_be_one_person
 from requests_app.requests.models import AccessRequest
 
 _BADGES: Final[dict[Outcome, tuple[str, str]]] = {
@@ -48,4 +49,6 @@ def _row(signatory: Signatory, removal: MemberRemoval | None, *, may_leave: bool
         "exits": signatory.exits.all(),
         "removal": removal,
         "may_leave": may_leave,
+        "one_person": signatory.role == Signatory.Role.INSTITUTION
+        and may_be_one_person(signatory.agreement.values["email"], signatory.email),
     }

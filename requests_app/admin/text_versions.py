@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from django import forms
@@ -19,7 +18,7 @@ from requests_app.admin.deciding import blame
 from requests_app.admin.roles import datasets, person
 from requests_app.admin.site import site
 from requests_app.admin.timeline import actor_names
-from requests_app.agreements.differences import Change, Passage, compare
+from requests_app.agreements.differences import compare, runs
 from requests_app.agreements.models import AgreementText
 from requests_app.audit import kinds
 from requests_app.audit.models import Entry
@@ -84,7 +83,7 @@ def version_context(request: HttpRequest, text: AgreementText) -> dict[str, Any]
     approves = approves_for(person(request), text.dataset)
     return {
         "previous": previous,
-        "passages": _runs(compare(previous.body, text.body)) if previous else [],
+        "passages": runs(compare(previous.body, text.body)) if previous else [],
         "published_by": _publisher(text),
         "counts": sorted(Counter(versions_of(running).values()).items(), reverse=True),
         "holders": _holders(request, text, running, campaign),
@@ -97,12 +96,6 @@ def _publisher(text: AgreementText) -> str:
     found = Entry.objects.filter(kind=kinds.AGREEMENT_TEXT_LOADED, subject=text.audit_ref)
     entry = found.order_by("pk").first()
     return actor_names([entry]).get(entry.actor, entry.actor) if entry else ""
-
-
-def _runs(passages: list[Passage]) -> list[tuple[bool, list[Passage]]]:
-    """Gathers neighbours that did not change, so that the page can fold them away."""
-    by_sameness = groupby(passages, key=lambda passage: passage.change is Change.SAME)
-    return [(same, list(run)) for same, run in by_sameness]
 
 
 def _holders(

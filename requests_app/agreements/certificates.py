@@ -73,6 +73,11 @@ def published() -> str:
     return "\n".join(blocks)
 
 
+def as_pem(key: SealKey) -> str:
+    """Returns the certificates of a key, its own first, whether or not they are recorded yet."""
+    return _pem([key.certificate, *key.chain])
+
+
 def roots(rows: Iterable[SealCertificate]) -> list[tuple[str, str]]:
     """Returns subject and SHA-256 (hexadecimal) of each root above the certificates `rows`."""
     return [

@@ -34,12 +34,11 @@ from requests_app.agreements.signatories import (
     Signatory,
     SignatoryExit,
 )
-from requests_app.agreements.signing import folded
 from requests_app.agreements.wording import read_wording
 from requests_app.audit import kinds, log, origin
 from requests_app.errors import Conflict, Invalid, Refused
 from requests_app.identity.institutions import judge
-from requests_app.identity.names import clean_line
+from requests_app.identity.names import clean_line, folded
 from requests_app.notifications import invitations, messages
 from requests_app.requests import reasons
 from requests_app.requests.models import AccessRequest
@@ -155,13 +154,16 @@ def cosign(
 
 
 @transaction.atomic
-def refuse(*, token: str, reason: str) -> SignatoryExit:
+def refuse(*, token: str, reason: str, code: str) -> SignatoryExit:
     """Keeps that an invited person does not sign, and why; the applicant is told.
 
-    Raises NotFound, Conflict, and Invalid without a reason. Effects: the exit, an entry, a message.
+    It ends the invitation for good, so it takes the code from the mailbox as signing does: an
+    address that was passed on cannot decline for anybody. Raises NotFound, Conflict, and Invalid
+    without a reason or with a wrong code. Effects: the exit, an entry, a message.
     """
     reason = reasons.clean(reason, required=NO_REASON)
     signatory, _ = _lock(token)
+    codes.check(signatory, code)
     left = SignatoryExit.objects.create(
         signatory=signatory, kind=SignatoryExit.Kind.DECLINED, reason=reason
     )
@@ -174,6 +176,7 @@ def refuse(*, token: str, reason: str) -> SignatoryExit:
         role=signatory.role,
         reason=reason,
     )
+    codes.spend(signatory)
     letter = messages.Letter(
         to=agreement.signer.email,
         full_name=agreement.values["applicant_name"],

@@ -1,10 +1,11 @@
 """What changed between two versions of an agreement text, paragraph by paragraph, word by word."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
+from itertools import groupby
 from typing import Final
 
 _WORDS: Final = re.compile(r"\s+|[^\s]+")
@@ -34,6 +35,12 @@ class Passage:
 
     change: Change
     parts: tuple[Part, ...]
+
+
+def runs(passages: Iterable[Passage]) -> list[tuple[bool, list[Passage]]]:
+    """Gathers neighbours that did not change, so that a page can fold them away."""
+    by_sameness = groupby(passages, key=lambda passage: passage.change is Change.SAME)
+    return [(same, list(run)) for same, run in by_sameness]
 
 
 def compare(old: str, new: str) -> list[Passage]:

@@ -14,6 +14,7 @@ from django.urls import reverse
 from requests_app import conf
 from requests_app.agreements import certificates, unsealed
 from requests_app.agreements.failures import paused
+from requests_app.agreements.inspection import require_sound
 from requests_app.agreements.inviting import addressed_to
 from requests_app.agreements.models import Agreement, AgreementDocument, FailedDocument
 from requests_app.agreements.outstanding import complete, is_complete
@@ -55,7 +56,7 @@ def render_document(*, agreement_id: UUID | str) -> AgreementDocument:
     the evidence, whatever has changed since; one that its applicant signed with a certificate of
     their own is sealed as it came back. Safe to run twice and by two workers at once: one of
     them writes. Raises NotFound for an unknown agreement, Conflict for one that others have yet to
-    sign, Misconfigured when it cannot be sealed.
+    sign, Misconfigured when it cannot be sealed, Unsound when what was made is not what was meant.
     Effects, in one transaction: the document, the certificate's row if it is new, an entry with
     the digest, and the messages to the applicant and to the maintainers.
     """
@@ -69,6 +70,8 @@ def render_document(*, agreement_id: UUID | str) -> AgreementDocument:
     signed = OwnSignature.objects.filter(agreement=agreement).first()
     content = bytes(signed.content) if signed else unsealed.render(agreement, seal)
     sealed = seal_pdf(content, seal, Role.SEAL, certify=signed is None)
+    meant = bytes(agreement.issued_document.content) if signed else content
+    require_sound(agreement, sealed, of=meant, key=seal.key)
     return _keep(agreement, Kind.SEALED, sealed, seal)
 
 
@@ -77,8 +80,8 @@ def countersign_document(*, agreement_id: UUID | str) -> AgreementDocument:
 
     The caller knows that the request is approved. Safe to run twice, as `render_document`. Raises
     NotFound for an unknown agreement, Conflict when it has not been sealed, Misconfigured when it
-    cannot be sealed now. Effects, in one transaction: the document, an entry, a message to the
-    applicant with the copy.
+    cannot be sealed now, Unsound as there. Effects, in one transaction: the document, an entry, a
+    message to the applicant with the copy.
     """
     agreement = _signed(agreement_id)
     if (made := _made(agreement, Kind.COUNTERSIGNED)) is not None:
@@ -88,6 +91,7 @@ def countersign_document(*, agreement_id: UUID | str) -> AgreementDocument:
         raise Conflict(f"{agreement} has no sealed document yet, so it cannot be countersigned.")
     seal = prepare()
     content = seal_pdf(bytes(first.content), seal, Role.COUNTERSIGNATURE)
+    require_sound(agreement, content, of=bytes(first.content), key=seal.key)
     return _keep(agreement, Kind.COUNTERSIGNED, content, seal)
 
 

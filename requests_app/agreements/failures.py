@@ -18,20 +18,14 @@ def paused(kind: Kind) -> QuerySet[FailedDocument]:
 def failing() -> QuerySet[FailedDocument]:
     """Returns the documents that are wanted and could not be made so far, the most tried first.
 
-    Not those of a signing that was stopped, and no countersignature under an agreement that a newer
-    version has taken the place of.
+    Not those of a signing that was stopped.
     """
     made = AgreementDocument.objects.filter(agreement=OuterRef("agreement"), kind=OuterRef("kind"))
     issued = IssuedDocument.objects.filter(agreement=OuterRef("agreement"))
     void = AgreementVoid.objects.filter(agreement=OuterRef("agreement"))
-    newer = AgreementDocument.objects.filter(
-        agreement__access_request=OuterRef("agreement__access_request"),
-        agreement__signed_at__gt=OuterRef("agreement__signed_at"),
-    )
     return (
         FailedDocument.objects.filter(~Exists(made), ~Exists(void))
         .exclude(Q(Exists(issued), kind=Kind.ISSUED))
-        .exclude(Q(Exists(newer), kind=Kind.COUNTERSIGNED))
         .select_related("agreement")
         .order_by(F("attempts").desc(), "agreement__signed_at", "pk")
     )

@@ -14,6 +14,9 @@ from django.utils import timezone
 from requests_app.datasets.models import Dataset
 from requests_app.requests.models import AccessRequest
 
+NUMBER_LENGTH = 70
+"""Of an agreement's number: the longest slug of a dataset has 50, what follows it takes 16."""
+
 
 class AgreementText(models.Model):
     """One immutable, numbered version of a dataset's Data Access Agreement."""
@@ -42,7 +45,7 @@ class Agreement(models.Model):
     """What one applicant signed: the version, every filled-in value, and the evidence."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    number = models.CharField(max_length=60, unique=True)
+    number = models.CharField(max_length=NUMBER_LENGTH, unique=True)
     access_request = models.ForeignKey(
         AccessRequest, on_delete=models.PROTECT, related_name="agreements"
     )

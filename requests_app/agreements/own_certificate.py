@@ -7,15 +7,16 @@ The upload must begin with the very bytes that were issued; what follows may add
 import asyncio
 from collections import defaultdict
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
 from asn1crypto import x509
+from asn1crypto.keys import PublicKeyInfo
 from django.utils.timezone import now
 from pyhanko.keys.pemder import load_certs_from_pemder_data
-from pyhanko.pdf_utils.generic import NumberObject
+from pyhanko.pdf_utils.generic import NumberObject, parse_pdf_date
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import DEFAULT_DIFF_POLICY
@@ -23,18 +24,23 @@ from pyhanko.sign.diff_analysis.policy_api import ModificationLevel, SuspiciousM
 from pyhanko.sign.fields import SigFieldSpec, append_signature_field
 from pyhanko.sign.general import UnacceptableSignerError
 from pyhanko.sign.validation import async_validate_pdf_signature
+from pyhanko.sign.validation.generic_cms import extract_self_reported_ts
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
 from pyhanko_certvalidator.errors import PathError, ValidationError
 
 from requests_app import conf
+from requests_app.agreements.added_revision import is_one_update, says_the_same
 from requests_app.agreements.evidence import format_instant
 from requests_app.agreements.trust import fingerprint
 from requests_app.errors import Invalid
 
 MOST_ADDED: Final = 1024 * 1024
 """Bytes that a signature may add: certificates and revocation data take a few tens of thousands."""
+
+SLACK: Final = timedelta(minutes=5)
+"""How far a signer's clock may be off."""
 
 FIELD: Final = "ApplicantSignature"
 
@@ -61,7 +67,11 @@ ELSEWHERE: Final = (
     "Your signature must fill in the empty signature field that the document has, which shows on "
     "no page. Sign a fresh copy there, without a visible stamp or a field of its own."
 )
-OUT_OF_TERM: Final = "Your certificate was not valid when you signed. Sign with a valid one."
+OUT_OF_TERM: Final = "Your certificate is not valid now. Sign a fresh copy with one that is."
+OUT_OF_TIME: Final = (
+    "Your signature says that it was made before this document was issued, or at a time yet to "
+    "come. Set the clock of your computer right, then sign a fresh copy."
+)
 LOCKED: Final = (
     "Your signature certifies or locks the document, so the portal could not put its seal. Sign a "
     "fresh copy with an ordinary signature."
@@ -71,6 +81,7 @@ UNREADABLE: Final = (
     "signatures, and upload that."
 )
 _LEAST_BITS: Final = defaultdict(lambda: 2048, ec=256)
+_EDWARDS: Final = {"ed25519": "Ed25519", "ed448": "Ed448"}  # of one length each, long enough
 _WEAK_DIGESTS: Final = frozenset({"md5", "sha1"})
 
 
@@ -112,9 +123,11 @@ def with_place_to_sign(content: bytes) -> bytes:
     return issued.getvalue()
 
 
-def check(*, issued: bytes, uploaded: bytes) -> Certificate:
+def check(*, issued: bytes, uploaded: bytes, issued_at: datetime) -> Certificate:
     """Returns what the signer's certificate says if `uploaded` is `issued` with their signature.
 
+    The signature must say that it was made between `issued_at` and now, give or take `SLACK`, and
+    the certificate be valid now: the time is the signer's own word, and must not lengthen a term.
     Raises Invalid with a sentence that says what to do otherwise. Nothing is fetched. Only what
     follows the issued bytes comes from a stranger, and there is little of it.
     """
@@ -126,14 +139,14 @@ def check(*, issued: bytes, uploaded: bytes) -> Certificate:
     if added > MOST_ADDED:
         raise Invalid(MORE_CHANGED)
     try:
-        return asyncio.run(_check(issued, uploaded))
+        return asyncio.run(_check(issued, uploaded, issued_at))
     except Invalid:
         raise
     except Exception as error:  # whatever a stranger's bytes make a parser do
         raise Invalid(UNREADABLE) from error
 
 
-async def _check(issued: bytes, uploaded: bytes) -> Certificate:
+async def _check(issued: bytes, uploaded: bytes, issued_at: datetime) -> Certificate:
     reader = PdfFileReader(BytesIO(uploaded))
     if reader.encrypted:
         raise Invalid(UNREADABLE)
@@ -146,12 +159,15 @@ async def _check(issued: bytes, uploaded: bytes) -> Certificate:
     _require_its_place(signature, reader)
     if signature.evaluate_signature_coverage() is not SignatureCoverageLevel.ENTIRE_FILE:
         raise Invalid(NOT_WHOLE)
+    if not is_one_update(PdfFileReader(BytesIO(issued)), reader, uploaded, len(issued)):
+        raise Invalid(MORE_CHANGED)
     await _require_whole(signature)
     certificate = signature.signer_cert
     at = signature.self_reported_timestamp
-    if not certificate.not_valid_before <= (at or now()) <= certificate.not_valid_after:
+    _require_in_time(signature, issued_at)
+    if not certificate.not_valid_before <= now() <= certificate.not_valid_after:
         raise Invalid(OUT_OF_TERM)
-    if certificate.public_key.bit_size < _LEAST_BITS[certificate.public_key.algorithm]:
+    if _is_short(certificate.public_key):
         raise Invalid(WEAK)
     _require_nothing_else(issued, reader)
     return Certificate(
@@ -163,20 +179,38 @@ async def _check(issued: bytes, uploaded: bytes) -> Certificate:
         valid_from=certificate.not_valid_before,
         valid_until=certificate.not_valid_after,
         signed_at=at,
-        trusted=await _trusted(certificate, signature, at),
+        trusted=await _trusted(certificate, signature),
     )
 
 
 def _require_nothing_else(issued: bytes, reader: PdfFileReader) -> None:
-    before = PdfFileReader(BytesIO(issued)).xrefs.total_revisions
+    before = PdfFileReader(BytesIO(issued))
     try:
-        found = DEFAULT_DIFF_POLICY.review_file(reader, before - 1)
+        found = DEFAULT_DIFF_POLICY.review_file(reader, before.xrefs.total_revisions - 1)
     except SuspiciousModification as error:
         raise Invalid(MORE_CHANGED) from error
     if isinstance(found, SuspiciousModification):
         raise Invalid(MORE_CHANGED) from found
     if found.modification_level > ModificationLevel.FORM_FILLING:
         raise Invalid(MORE_CHANGED)
+    if not says_the_same(before, reader):
+        raise Invalid(MORE_CHANGED)
+
+
+def _require_in_time(signature: EmbeddedPdfSignature, issued_at: datetime) -> None:
+    """Both times that a signature may name, for readers show either."""
+    told = [extract_self_reported_ts(signature.signer_info)]
+    if "/M" in signature.sig_object:
+        told.append(parse_pdf_date(signature.sig_object["/M"]))
+    for at in filter(None, told):
+        if not issued_at - SLACK <= at <= now() + SLACK:
+            raise Invalid(OUT_OF_TIME)
+
+
+def _is_short(key: PublicKeyInfo) -> bool:
+    if key.algorithm in _EDWARDS:
+        return False
+    return bool(key.bit_size < _LEAST_BITS[key.algorithm])
 
 
 def _require_room_for_the_seal(signature: EmbeddedPdfSignature) -> None:
@@ -212,15 +246,12 @@ async def _require_whole(signature: EmbeddedPdfSignature) -> None:
         raise Invalid(BROKEN)
 
 
-async def _trusted(
-    certificate: x509.Certificate, signature: EmbeddedPdfSignature, at: datetime | None
-) -> bool | None:
+async def _trusted(certificate: x509.Certificate, signature: EmbeddedPdfSignature) -> bool | None:
     if (roots := _roots()) is None:
         return None
     context = ValidationContext(
         trust_roots=roots,
         other_certs=list(signature.other_embedded_certs),
-        moment=at,
         allow_fetching=False,
     )
     try:
@@ -237,5 +268,7 @@ def _roots() -> list[x509.Certificate] | None:
 
 def _algorithm(certificate: x509.Certificate) -> str:
     key = certificate.public_key
+    if key.algorithm in _EDWARDS:
+        return _EDWARDS[key.algorithm]
     name = key.curve[1] if key.algorithm == "ec" else f"{key.bit_size} bits"
     return f"{key.algorithm.upper()} {name}"

@@ -9,7 +9,6 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final
 
 from asn1crypto import cms, x509
@@ -26,7 +25,7 @@ _RANGE: Final = re.compile(
     rb"/ByteRange\s{0,9}\[\s{0,9}0\s+(\d{1,10})\s+(\d{1,10})\s+(\d{1,10})\s*\]"
 )
 _PLACE: Final = re.compile(rb"<[0-9A-Fa-f]+>")
-_MOST: Final = 32
+_MOST: Final = 32  # places looked at: the first and the last ones, half each
 _LARGEST_PLACE: Final = 64 * 1024  # ours have 4 thousand digits, and some more with a time stamp
 _MOST_CERTIFICATES: Final = 16  # a stranger may pack in millions, and reading them takes minutes
 _DIGESTS: Final = frozenset({"sha256", "sha384", "sha512"})
@@ -48,16 +47,34 @@ class Mark:
 
 def marks(content: bytes, trust: Trust) -> list[Mark]:
     """Returns the seals in `content` made with a certificate that `trust` holds, as they stand."""
-    found = (_mark(content, hit, trust) for hit in islice(_RANGE.finditer(content), _MOST))
+    places = list(_places(content))
+    if len(places) > _MOST:
+        places = places[: _MOST // 2] + places[-_MOST // 2 :]
+    found = (_mark(content, place, trust) for place in places)
     return [mark for mark in found if mark is not None]
 
 
-def _mark(content: bytes, hit: re.Match[bytes], trust: Trust) -> Mark | None:
-    before, after, rest = (int(number) for number in hit.groups())
-    end = after + rest
-    # What names the range must itself be covered, or it would be somebody else's word.
-    if not 0 < after - before <= _LARGEST_PLACE or hit.end() > end:
-        return None
+def _places(content: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yields where a signature may be, and where what it covers ends, in the order of the file.
+
+    The words of a range may stand in any text, such as a name; only those count that lead to a
+    place as signatures have it, and each place once.
+    """
+    seen = set()
+    for hit in _RANGE.finditer(content):
+        before, after, rest = (int(number) for number in hit.groups())
+        end = after + rest
+        # What names the range must itself be covered, or it would be somebody else's word.
+        if not 0 < after - before <= _LARGEST_PLACE or hit.end() > end:
+            continue
+        bounded = content[before : before + 1] == b"<" and content[after - 1 : after] == b">"
+        if bounded and (before, after, end) not in seen:
+            seen.add((before, after, end))
+            yield before, after, end
+
+
+def _mark(content: bytes, found: tuple[int, int, int], trust: Trust) -> Mark | None:
+    before, after, end = found
     place = content[before:after]
     if not _PLACE.fullmatch(place):
         return None

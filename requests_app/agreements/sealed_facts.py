@@ -80,7 +80,7 @@ class Facts:
 def read_facts(sealed: bytes, found: list[Mark], trust: Trust) -> Facts:
     """Returns the facts of a document that ends where its last seal does; `found` are its seals."""
     reader = PdfFileReader(BytesIO(sealed))
-    evidence = _evidence(reader)
+    evidence = evidence_in(reader)
     by_content = {mark.signed_data.dump(): mark for mark in found}
     seals = [
         _seal(signature, by_content[signature.signed_data.dump()], reader, trust)
@@ -130,7 +130,8 @@ def in_time(facts: Facts, found: list[Mark]) -> bool:
     )
 
 
-def _evidence(reader: PdfFileReader) -> dict[str, Any]:
+def evidence_in(reader: PdfFileReader) -> dict[str, Any]:
+    """Returns the evidence that a document embeds."""
     attached = reader.root["/AF"][0]
     return dict(json.loads(attached["/EF"]["/F"].data))
 

@@ -1,6 +1,5 @@
 """Signing: what turns an access request into a signed agreement and submits it."""
 
-import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +23,7 @@ from requests_app.datasets.models import Dataset
 from requests_app.errors import Conflict, Invalid, Refused
 from requests_app.identity import applicants
 from requests_app.identity.models import User
+from requests_app.identity.names import folded
 from requests_app.identity.verdict import Verdict
 from requests_app.requests import completeness, transitions
 from requests_app.requests.models import AccessRequest
@@ -182,11 +182,6 @@ def _require_whole(signature: Signature, signed: _Signed) -> None:
         wrong["consent_electronic"] = ["To sign here, please agree to sign electronically."]
     if wrong:
         raise Invalid("Nothing was signed yet. Please see the notes beside the fields.", wrong)
-
-
-def folded(name: str) -> str:
-    """Returns a name made fit to be compared: case, spaces and ways to compose letters aside."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def _keep(

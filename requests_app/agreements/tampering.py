@@ -73,16 +73,17 @@ def _known(sealed: bytes) -> dict[int, str]:
         if entry in reader.trailer_view:
             names[reader.trailer_view.raw_get(entry).reference.idnum] = name
     names |= dict.fromkeys(_below(reader.root["/AF"]), "The embedded evidence")
-    for number, page in enumerate(_pages(reader.root["/Pages"]), 1):
+    for number, page in enumerate(pages_of(reader.root["/Pages"]), 1):
         names |= dict.fromkeys(_page(page), f"Page {number}")
     return names
 
 
-def _pages(node: DictionaryObject) -> Iterator[IndirectObject]:
+def pages_of(node: DictionaryObject) -> Iterator[IndirectObject]:
+    """Yields the pages below a node of the page tree, in their order."""
     for reference in list.__iter__(node["/Kids"]):  # not what they refer to
         child = reference.get_object()
         if child["/Type"] == "/Pages":
-            yield from _pages(child)
+            yield from pages_of(child)
         else:
             yield reference
 

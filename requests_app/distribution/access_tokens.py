@@ -9,7 +9,7 @@ from django.utils import timezone
 from requests_app.audit import kinds, log
 from requests_app.distribution.access import standing
 from requests_app.distribution.grants import lock_grant
-from requests_app.distribution.models import AccessToken
+from requests_app.distribution.models import AccessToken, Grant
 from requests_app.distribution.tokens import Sort, digest, new_secret, write_token
 from requests_app.distribution.verdicts import SENTENCES, Verdict
 from requests_app.errors import Conflict, Invalid, NotFound
@@ -67,6 +67,20 @@ def revoke_token(*, token_id: UUID | str, by: User) -> AccessToken:
     token.save(update_fields=["revoked_at"])
     log.record(kinds.TOKEN_REVOKED, by=by, on=token, grant=str(token.grant_id))
     return token
+
+
+def revoke_tokens(*, grant: Grant, by: User) -> int:
+    """Closes every open token of a grant; part of a verb that has the grant locked.
+
+    Returns how many. Writes one entry for each.
+    """
+    now = timezone.now()
+    opened = list(grant.access_tokens.select_for_update(of=("self",)).filter(revoked_at=None))
+    for token in opened:
+        token.revoked_at = now
+        token.save(update_fields=["revoked_at"])
+        log.record(kinds.TOKEN_REVOKED, by=by, on=token, grant=str(grant.pk))
+    return len(opened)
 
 
 def forget_names(holder: User) -> None:

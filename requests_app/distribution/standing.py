@@ -7,7 +7,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from requests_app.agreements.models import Agreement
-from requests_app.agreements.outstanding import complete
+from requests_app.agreements.outstanding import complete, is_complete
+from requests_app.agreements.signatories import AgreementVoid
 from requests_app.distribution.models import Grant, GrantState
 from requests_app.distribution.reconsents import is_suspended, stands_on
 from requests_app.identity.models import User
@@ -25,7 +26,12 @@ class Standing:
     sentence: str
 
 
+_STOPPED = ("stopped", "The signing was stopped before all had signed, so it never took effect.")
+_COLLECTING = ("not signed by all", "It is not signed by all who must sign it yet.")
 _WITHOUT_GRANT = {
+    # Signed by all, so what is to follow is on its way.
+    State.DRAFT: ("not submitted", "The request under it was not submitted yet."),
+    State.APPROVED: ("not in effect yet", "No grant stands on it yet."),
     State.SUBMITTED: ("not decided", "A maintainer has not decided about the request yet."),
     State.RETURNED: ("returned", "The request was returned to its applicant for changes."),
     State.REJECTED: ("rejected", "The request was rejected; no access was given under it."),
@@ -46,10 +52,21 @@ def standing(number: str, *, to: User | None) -> Standing | None:
     if (grant := Grant.objects.filter(signed_for).distinct().first()) is not None:
         binding = stands_on(grant)
         return _of_grant(grant) if binding == agreement else _superseded(binding)
+    if AgreementVoid.objects.filter(agreement=agreement).exists():
+        return _not_in_force(*_STOPPED)
     newer = complete(agreement.access_request.agreements.filter(signed_at__gt=agreement.signed_at))
     if (newest := newer.order_by("-signed_at").first()) is not None:
         return _superseded(newest)
-    word, sentence = _WITHOUT_GRANT[State(agreement.access_request.state)]
+    return _without_grant(agreement)
+
+
+def _without_grant(agreement: Agreement) -> Standing:
+    if not is_complete(agreement):
+        return _not_in_force(*_COLLECTING)
+    return _not_in_force(*_WITHOUT_GRANT[State(agreement.access_request.state)])
+
+
+def _not_in_force(word: str, sentence: str) -> Standing:
     return Standing(in_force=False, word=word, sentence=sentence)
 
 

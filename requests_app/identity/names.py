@@ -22,6 +22,11 @@ def clean_line(value: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
+def folded(name: str) -> str:
+    """Returns a name made fit to be compared: case, spaces and ways to compose letters aside."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
 def _is_refused(char: str) -> bool:
     if char in _JOINERS:
         return False

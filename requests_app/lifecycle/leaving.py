@@ -14,6 +14,7 @@ from requests_app.agreements.signatories import Signatory
 from requests_app.audit import kinds, log
 from requests_app.distribution import links
 from requests_app.distribution.access import running_grants
+from requests_app.distribution.access_tokens import revoke_tokens
 from requests_app.distribution.grants import lock_grant
 from requests_app.distribution.models import Grant, MemberRemoval
 from requests_app.distribution.reconsents import stands_on
@@ -51,7 +52,8 @@ def remove_member(*, signatory_id: UUID | str, by: User, reason: str) -> MemberR
     Raises NotFound; Refused for anybody else; Invalid without a reason; Conflict when the person is
     not a member of a running grant. Effects, all or none: the removal, the person gone from the
     request (so that no new version names them), one entry, messages to the member, the holder and
-    the maintainers, and fresh download links in place of those that the member may know.
+    the maintainers, the grant's access tokens revoked, and fresh download links: the member may
+    know either.
     """
     reason = reasons.clean(reason, required=NO_REASON)
     found = Signatory.objects.filter(pk=signatory_id, role=Signatory.Role.MEMBER)
@@ -79,13 +81,14 @@ def remove_member(*, signatory_id: UUID | str, by: User, reason: str) -> MemberR
         kinds.MEMBER_REMOVED, by=by, on=member, grant=str(grant.pk), agreement=number, reason=reason
     )
     invitations.member_removed(**addressed_to(member), reason=reason)
-    _tell_others(access_request, member, reason=reason, by_holder=is_holder)
+    tokens = revoke_tokens(grant=grant, by=by)
+    _tell_others(access_request, member, reason=reason, by_holder=is_holder, tokens=tokens)
     links.replace_links(grant=grant)
     return removal
 
 
 def _tell_others(
-    access_request: AccessRequest, member: Signatory, *, reason: str, by_holder: bool
+    access_request: AccessRequest, member: Signatory, *, reason: str, by_holder: bool, tokens: int
 ) -> None:
     letter = messages.Letter(
         to=access_request.applicant.email,
@@ -99,7 +102,7 @@ def _tell_others(
     tell = partial(
         invitations.member_removed_notice, signatory_name=member.name, by_holder=by_holder
     )
-    tell(**letter, to_maintainer=False)
+    tell(**letter, to_maintainer=False, tokens=tokens)
     letter["path"] = reverse("admin:requests_app_accessrequest_change", args=[access_request.pk])
     for maintainer in told_of_requests(access_request.dataset):
         letter["to"], letter["full_name"] = maintainer.email, maintainer.full_name

@@ -94,11 +94,17 @@ def signature_refused(*, signatory_name: str, role: str, **letter: Unpack[Letter
 
 
 def member_removed_notice(
-    *, signatory_name: str, by_holder: bool, to_maintainer: bool, **letter: Unpack[Letter]
+    *,
+    signatory_name: str,
+    by_holder: bool,
+    to_maintainer: bool,
+    tokens: int = 0,
+    **letter: Unpack[Letter],
 ) -> Message:
     """To the holder or a maintainer: somebody is no longer a member of the grant, and why.
 
-    `path` leads the reader to the request; the holder gets a new link in a message of its own.
+    `path` leads the reader to the request; the holder gets a new link in a message of its own,
+    and learns how many access tokens were revoked.
     """
     return _about_signatory(
         "member_removed_notice",
@@ -107,6 +113,7 @@ def member_removed_notice(
         "member",
         by_holder=by_holder,
         to_maintainer=to_maintainer,
+        tokens=tokens,
     )
 
 

@@ -1,10 +1,12 @@
 """The people an applicant names to sign with them: at which addresses they can be asked."""
 
 from collections import Counter
+from typing import Final
 
 from requests_app.datasets.card import card_from
-from requests_app.identity.addresses import MalformedAddress, canonical, parse
+from requests_app.identity.addresses import Address, MalformedAddress, canonical, parse
 from requests_app.identity.institutions import judge
+from requests_app.identity.names import folded
 from requests_app.requests.answers import is_blank
 from requests_app.requests.models import AccessRequest
 
@@ -13,6 +15,10 @@ REQUIRED: dict[str, str] = {
     "signatory_position": "Say what their position is.",
     "signatory_email": "Give their own address at your institution.",
 }
+
+ANOTHER_PERSON: Final = (
+    "Somebody else signs for your institution: name a person who may bind it, not yourself."
+)
 
 
 def needs_authorised_signatory(access_request: AccessRequest) -> bool:
@@ -53,7 +59,27 @@ def signatory_gaps(access_request: AccessRequest) -> dict[str, list[str]]:
     email = access_request.signatory_email
     if email and (fault := _signatory_fault(email, access_request)):
         gaps["signatory_email"] = [fault]
+    own_names = {folded(access_request.legal_name), folded(access_request.applicant.full_name)}
+    if folded(access_request.signatory_name) in own_names - {""}:
+        gaps["signatory_name"] = [ANOTHER_PERSON]
     return gaps
+
+
+def may_be_one_person(one: str, other: str) -> bool:
+    """Whether two addresses may be of one person: the same name at hosts of one institution.
+
+    A hint for whoever decides, no verdict.
+    """
+    try:
+        mine, theirs = parse(one), parse(other)
+    except MalformedAddress:
+        return False
+    same = _local(mine) == _local(theirs)
+    return same and bool(mine.registrable) and mine.registrable == theirs.registrable
+
+
+def _local(address: Address) -> str:
+    return address.canonical.rpartition("@")[0].casefold()
 
 
 def _signatory_fault(email: str, access_request: AccessRequest) -> str:

@@ -13,6 +13,8 @@ from requests_app.datasets.models import Dataset
 from requests_app.requests.states import State
 
 LONG_TEXT = 20_000
+LONGEST_PURPOSE = 40_000
+"""5,000 words and some: the longest of what is asked for."""
 
 
 class AccessRequest(models.Model):
@@ -59,7 +61,7 @@ class AccessRequest(models.Model):
     signatory_email = models.EmailField(blank=True)
     country = CountryField(blank=True)
     research_title = models.CharField(max_length=300, blank=True)
-    purpose = models.TextField(max_length=LONG_TEXT, blank=True)
+    purpose = models.TextField(max_length=LONGEST_PURPOSE, blank=True)
     funding = models.TextField(max_length=LONG_TEXT, blank=True)
     ethics = models.CharField(max_length=10, choices=Ethics, blank=True)
     ethics_reference = models.CharField(max_length=200, blank=True)

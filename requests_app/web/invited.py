@@ -2,7 +2,7 @@
 
 The token in the address is the key. So these pages name no referrer, and no cookie protects their
 forms: a browser sends a form from such a page with `Origin: null`, and whoever could forge it has
-the token anyway. A signature needs a code from the invited mailbox besides.
+the token anyway. A signature, and saying no, need a code from the invited mailbox besides.
 """
 
 from collections.abc import Callable
@@ -36,11 +36,8 @@ SLOWER: Final = "Too many attempts from your address. Wait a minute, then try ag
 View = Callable[[HttpRequest, str, Invitation], HttpResponse]
 
 
-class CosigningForm(SigningForm):
-    """What is asked of an invited person: the same, with a code in place of a password."""
-
-    password = None  # type: ignore[assignment]  # Django's way to drop a field
-    code = forms.CharField(
+def _code_field() -> forms.CharField:
+    return forms.CharField(
         label="Code",
         required=False,
         strip=True,
@@ -49,6 +46,13 @@ class CosigningForm(SigningForm):
             attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "maxlength": 20}
         ),
     )
+
+
+class CosigningForm(SigningForm):
+    """What is asked of an invited person: the same, with a code in place of a password."""
+
+    password = None  # type: ignore[assignment]  # Django's way to drop a field
+    code = _code_field()
 
     def cosignature(self) -> dict[str, Any]:
         """Returns what was given, as `cosign` takes it."""
@@ -67,6 +71,7 @@ class RefusingForm(PointingForm):
         help_text="The applicant reads this, and it is kept. A few words are enough.",
         widget=forms.Textarea(attrs={"rows": 4, "maxlength": LONGEST}),
     )
+    code = _code_field()
 
 
 def invited(view: View) -> Callable[..., HttpResponse]:
@@ -159,30 +164,57 @@ def _sign(
 
 @invited
 def say_no(request: HttpRequest, token: str, invitation: Invitation) -> HttpResponse:
-    """Asks why (GET) and refuses the signature (POST)."""
-    form = RefusingForm(request.POST if request.method == "POST" else None)
+    """Asks why (GET), sends the code, and refuses the signature (POST); what was typed survives."""
+    form = RefusingForm(initial={"reason": request.POST.get("reason", "")})
+    if request.method != "POST":
+        return _asking_why(request, token, invitation, form)
+    if _is_too_fast(request):
+        form.initial["code"] = request.POST.get("code", "")
+        return _asking_why(request, token, invitation, form, status=429, notice=SLOWER)
+    if request.POST.get("then") != "code":
+        return _refuse(request, token, invitation, RefusingForm(request.POST))
+    try:
+        send_code(token=token)
+    except Refused as error:
+        return _asking_why(request, token, invitation, form, status=403, notice=error.message)
+    except Conflict:
+        return redirect("invited_sign", token)
+    return _asking_why(request, token, invitation, form)
+
+
+def _refuse(
+    request: HttpRequest, token: str, invitation: Invitation, form: RefusingForm
+) -> HttpResponse:
+    try:
+        if form.is_valid():
+            refuse(token=token, **form.cleaned_data)
+            return redirect("invited_sign", token)
+    except Invalid as error:
+        form.point_out(error.fields or {"": [error.message]})
+    except Conflict as error:
+        form.point_out({"": [error.message]})
+    return _asking_why(request, token, invitation, form, status=400)
+
+
+def _asking_why(
+    request: HttpRequest,
+    token: str,
+    invitation: Invitation,
+    form: RefusingForm,
+    *,
+    status: int = 200,
+    notice: str = "",
+) -> HttpResponse:
     signatory = invitation.signatory
-    context: dict[str, Any] = {
+    context = {
         "token": token,
         "signatory": signatory,
         "invited": addressed_to(signatory),
         "form": form,
+        "problems": problems(form) if form.is_bound else [],
+        "code_sent_at": codes.sent_at(signatory),
+        "notice": notice,
     }
-    status = 400
-    if request.method == "POST" and _is_too_fast(request):
-        form.point_out({"": [SLOWER]})
-        status = 429
-    elif request.method == "POST" and form.is_valid():
-        try:
-            refuse(token=token, reason=form.cleaned_data["reason"])
-        except Invalid as error:
-            form.point_out(error.fields or {"": [error.message]})
-        except Conflict as error:
-            form.point_out({"": [error.message]})
-        else:
-            return redirect("invited_sign", token)
-    context["problems"] = problems(form) if form.is_bound else []
-    status = status if context["problems"] else 200
     return render(request, "web/invited/refuse.html", context, status=status)
 
 

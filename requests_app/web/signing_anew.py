@@ -7,10 +7,12 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
+from requests_app.agreements.differences import compare, runs
 from requests_app.agreements.models import Agreement
 from requests_app.agreements.preview import Preview, preview
+from requests_app.agreements.texts import current_text
 from requests_app.distribution.models import Grant
-from requests_app.distribution.reconsents import due_at, is_suspended, unmet_campaign
+from requests_app.distribution.reconsents import due_at, is_suspended, stands_on, unmet_campaign
 from requests_app.errors import Conflict, Invalid, Refused
 from requests_app.lifecycle.reconsent import may_sign_anew, sign_anew
 from requests_app.requests.models import AccessRequest
@@ -36,6 +38,23 @@ def request_sign_anew(request: ApplicantRequest, access_request: AccessRequest) 
     if status := refuse_unproven(request, form):
         return _page(request, grant, shown, form, status=status)
     return _sign(request, grant, shown, form)
+
+
+@own_request_page("GET", "HEAD")
+def request_changes(request: ApplicantRequest, access_request: AccessRequest) -> HttpResponse:
+    """Shows what changed from the version that the grant stands on to the one to be signed."""
+    grant = waiting_grant(access_request.grants.select_related("agreement__text"))
+    if grant is None:
+        messages.info(request, "There is no new version to sign for this request.")
+        return redirect("request_detail", access_request.pk)
+    old, new = stands_on(grant).text, current_text(access_request.dataset)
+    context = {
+        "access_request": access_request,
+        "old": old,
+        "new": new,
+        "passages": runs(compare(old.body, new.body)),
+    }
+    return render(request, "web/requests/changes.html", context)
 
 
 def waiting_grant(grants: Iterable[Grant]) -> Grant | None:
@@ -85,6 +104,7 @@ def _page(
     context = {
         "access_request": grant.access_request,
         "campaign": campaign,
+        "stands_on": stands_on(grant).text,
         "deadline": campaign and due_at(campaign, grant),
         "suspended": is_suspended(grant, timezone.now()),
         "shown": shown,

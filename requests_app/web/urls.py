@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
+from requests_app.agreements.models import NUMBER_LENGTH
 from requests_app.web import (
     archives,
     client_file,
@@ -67,7 +68,9 @@ urlpatterns = [
     path("verify/", verification.verify, name="verify"),
     path("verify/certificates.pem", verification.certificates_file, name="certificates"),
     re_path(
-        r"^verify/(?P<number>[A-Z0-9][A-Z0-9-]{2,59})$", verification.verify, name="verify_number"
+        rf"^verify/(?P<number>[A-Z0-9][A-Z0-9-]{{2,{NUMBER_LENGTH - 1}}})$",
+        verification.verify,
+        name="verify_number",
     ),
     path("log/checkpoint", log.checkpoint, name="log_checkpoint"),
     path("log/checkpoint/witnessed", log.witnessed, name="log_witnessed"),
@@ -86,6 +89,7 @@ urlpatterns = [
                 path("edit/", request_editing.request_edit, name="request_edit"),
                 path("sign/", signing.request_sign, name="request_sign"),
                 path("sign-anew/", signing_anew.request_sign_anew, name="request_sign_anew"),
+                path("sign-anew/changes/", signing_anew.request_changes, name="request_changes"),
                 path("stop/", signers.stop, name="signing_stop"),
                 path("signers/<uuid:signatory_id>/remind/", signers.remind, name="signer_remind"),
                 path("signers/<uuid:signatory_id>/remove/", signers.remove, name="signer_remove"),

@@ -47,9 +47,9 @@ def verify(request: HttpRequest, number: str = "") -> HttpResponse:
     except _Unread as error:
         return _refuse(request, number, error)
     # Only whoever verifies needs the libraries; every other page starts without them.
-    from requests_app.agreements import trust, verification  # noqa: PLC0415
+    from requests_app.agreements import records, verification  # noqa: PLC0415
 
-    verdict = verification.verify(content, trust.Trust.published())
+    verdict = records.verify_here(content)
     genuine = verdict.finding is verification.Finding.GENUINE
     stands = _standing(request, verdict.facts.number) if genuine and verdict.facts else None
     if not _prefers_html(request):

@@ -3,11 +3,20 @@
 import pytest
 
 from requests_app.agreements import gathering
+from requests_app.agreements.signing import sign
 from requests_app.distribution.models import MemberRemoval
 from requests_app.notifications.models import Message
 from requests_app.requests.states import State
 from tests.admin.places import at, page_of
-from tests.factories.invited import has_signed, inviting, member_of, named, signed_by_all
+from tests.factories.agreements import signature
+from tests.factories.invited import (
+    has_signed,
+    inviting,
+    member_of,
+    named,
+    request_naming,
+    signed_by_all,
+)
 from tests.factories.requests import approver, reviewer
 from tests.factories.review import granted, put
 from tests.web.form_filling import text
@@ -44,6 +53,17 @@ def test_each_signer_is_shown_with_outcome_and_evidence(enter):
     ):
         assert words in page
     assert "Remove Ada Larus" not in page, "there is no grant to leave"
+
+
+@pytest.mark.parametrize("hint", [True, False])
+def test_an_authorised_signatory_who_may_be_the_applicant_is_pointed_out(enter, hint):
+    access_request = request_naming(signatory=True)
+    local, _, host = access_request.applicant.email.partition("@")
+    access_request.signatory_email = f"{local}@lab.{host}" if hint else f"dean@{host}"
+    access_request.save()
+    has_signed(sign(**signature(access_request)).signatories.get())
+    page = shown(enter(reviewer(access_request.dataset)).get(page_of(access_request)))
+    assert ("may belong to one person" in page) is hint
 
 
 def test_what_is_not_signed_by_all_is_nobody_elses_business(enter):

@@ -25,9 +25,11 @@ from requests_app.requests.states import State
 from tests.factories.agreements import publish_text, ready_request, signature
 from tests.factories.cosigning import (
     TEXT_FOR_ALL,
+    code_of,
     collect,
     cosignature,
     ready_together,
+    refuse_as,
     signed_by_all,
     token_of,
 )
@@ -254,8 +256,8 @@ class TestRefusing:
         bea = collect(access_request).signatories.get()
         token = token_of(bea)
         with pytest.raises(Invalid):
-            cosigning.refuse(token=token, reason=" ")
-        cosigning.refuse(token=token, reason="I do not work with gulls.")
+            cosigning.refuse(token=token, reason=" ", code=code_of(bea, token))
+        refuse_as(bea, "I do not work with gulls.")
         assert outcome(bea) is Outcome.DECLINED
         assert "signature_refused" in messages_to(access_request.applicant.email)
         entry = Entry.objects.get(kind=kinds.SIGNATURE_REFUSED)
@@ -263,11 +265,20 @@ class TestRefusing:
         with pytest.raises(Conflict, match="do not sign"):
             cosigning.cosign(**cosignature(bea, code="1", token=token))
 
+    def test_whoever_has_the_address_but_not_the_mailbox_cannot_refuse(self):
+        bea = collect(ready_together("Bea Sterna")).signatories.get()
+        token = token_of(bea)
+        code_of(bea, token)
+        with pytest.raises(Invalid) as refusal:
+            cosigning.refuse(token=token, reason="Forwarded to me.", code="")
+        assert "code" in refusal.value.fields
+        assert outcome(bea) is Outcome.WAITING
+
     def test_a_member_who_refused_is_removed_and_the_rest_go_on(self):
         access_request = ready_together("Bea Sterna", "Cy Pluvialis")
         agreement = collect(access_request)
         bea, cy = agreement.signatories.all()
-        cosigning.refuse(token=token_of(bea), reason="No.")
+        refuse_as(bea)
         cosigning.cosign(**cosignature(cy))
         access_request.refresh_from_db()
         assert access_request.state == State.DRAFT

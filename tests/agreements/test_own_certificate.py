@@ -7,6 +7,7 @@ from datetime import timedelta
 from io import BytesIO
 
 import pytest
+from django.core.cache import cache
 from django.utils import timezone
 from jsonschema import Draft202012Validator
 from pyhanko.sign.fields import MDPPerm
@@ -80,13 +81,16 @@ def with_a_page(content: bytes) -> bytes:
 
 
 class TestWhatIsAccepted:
-    @pytest.mark.parametrize("kind", ["P-256", "RSA"])
+    @pytest.mark.parametrize("kind", ["P-256", "RSA", "Ed25519", "Ed448"])
     def test_one_signature_by_any_certificate_and_what_it_says(self, issued, kind):
         pair = certificate("Łukasz Żółć 陈伟", kind=kind)
-        found = own_certificate.check(issued=issued, uploaded=sign_pdf(issued, pair))
+        found = own_certificate.check(
+            issued=issued, uploaded=sign_pdf(issued, pair), issued_at=timezone.now()
+        )
         assert "Łukasz Żółć 陈伟" in found.subject
         assert found.trusted is None
-        assert found.algorithm == {"P-256": "EC secp256r1", "RSA": "RSA 2048 bits"}[kind]
+        names = {"P-256": "EC secp256r1", "RSA": "RSA 2048 bits"}
+        assert found.algorithm == names.get(kind, kind)
         assert abs(found.signed_at - timezone.now()) < timedelta(minutes=5)
 
     def test_whether_it_leads_to_a_trusted_root_is_told_where_roots_are_given(
@@ -97,7 +101,9 @@ class TestWhatIsAccepted:
         (tmp_path / "roots.pem").write_bytes(pem(root[1]))
         below = certificate(issuer=root)
         for pair, trusted in ((below, True), (certificate(), False)):
-            found = own_certificate.check(issued=issued, uploaded=sign_pdf(issued, pair))
+            found = own_certificate.check(
+                issued=issued, uploaded=sign_pdf(issued, pair), issued_at=timezone.now()
+            )
             assert found.trusted is trusted
 
 
@@ -156,7 +162,7 @@ def _flipped(signed: bytes, start: int) -> bytes:
 def test_anything_else_is_refused_with_what_to_do(issued, ada, name):
     sentence, make = REFUSED[name]
     with pytest.raises(Invalid) as refusal:
-        own_certificate.check(issued=issued, uploaded=make(issued, ada))
+        own_certificate.check(issued=issued, uploaded=make(issued, ada), issued_at=timezone.now())
     known = {value for value in vars(own_certificate).values() if isinstance(value, str)}
     assert refusal.value.message == (sentence or refusal.value.message)
     assert refusal.value.message in known
@@ -173,7 +179,7 @@ def test_a_flipped_byte_anywhere_is_found(issued, ada, every):
             continue  # the signature's own bytes, which it cannot cover
         damaged = signed[:at] + bytes([signed[at] ^ 1]) + signed[at + 1 :]
         with pytest.raises(Invalid):
-            own_certificate.check(issued=issued, uploaded=damaged)
+            own_certificate.check(issued=issued, uploaded=damaged, issued_at=timezone.now())
 
 
 def chosen(**fields):
@@ -288,6 +294,28 @@ class TestTheWay:
             )
         access_request.refresh_from_db()
         assert access_request.state == State.DRAFT
+
+    def test_one_file_is_checked_at_a_time_and_only_who_has_the_turn_gives_it_back(
+        self, ada, monkeypatch
+    ):
+        access_request, agreement = chosen()
+        issued = own_signing.issue_document(agreement_id=agreement.pk)
+        arguments = {"access_request_id": access_request.pk, "by": access_request.applicant}
+        signed = sign_pdf(bytes(issued.content), ada)
+        cache.set(own_signing._CHECKING, "another", timeout=60)
+        with pytest.raises(Conflict, match="another file"):
+            own_signing.accept(**arguments, content=signed)
+        cache.delete(own_signing._CHECKING)
+
+        def slow(issued, content):
+            cache.set(own_signing._CHECKING, "the next one", timeout=60)
+            raise Invalid(NOT_SIGNED)
+
+        monkeypatch.setattr(own_signing, "_check", slow)
+        with pytest.raises(Invalid):
+            own_signing.accept(**arguments, content=signed)
+        assert cache.get(own_signing._CHECKING) == "the next one"
+        cache.delete(own_signing._CHECKING)
 
     def test_the_way_back_is_to_stop_and_sign_here(self):
         access_request, agreement = chosen()

@@ -24,6 +24,7 @@ from requests_app.agreements.pdf import render_pdf
 from requests_app.agreements.texts import FOLDER
 from requests_app.audit.canonical import canonical
 from requests_app.errors import Misconfigured
+from requests_app.requests.models import LONGEST_PURPOSE
 from tests.factories.agreements import TEXT, document_input
 
 CMED = (FOLDER / "cmed-daa-1.md").read_text(encoding="utf-8")
@@ -305,8 +306,8 @@ def test_a_word_without_end_wraps_inside_the_page(value):
     assert max(map(len, lines)) < 60
 
 
-def test_twenty_thousand_characters_are_all_printed():
-    value = "".join(f"w{n:05d} " for n in range(2857))
+def test_the_longest_purpose_of_more_than_five_thousand_words_is_printed_to_the_last():
+    value = "".join(f"w{n:05d} " for n in range(LONGEST_PURPOSE // 7))
     text = words(document_input(purpose=value)).split()
     assert [word for word in text if re.fullmatch(r"w\d{5}", word)] == value.split()
 

@@ -10,13 +10,14 @@ import time_machine
 from celery import current_app
 from django.utils import timezone
 
-from requests_app.agreements import gathering, unsealed
+from requests_app.agreements import documents, gathering, unsealed
 from requests_app.agreements.documents import countersign_document, render_document, waiting
 from requests_app.agreements.failures import failing
-from requests_app.agreements.models import FailedDocument
+from requests_app.agreements.models import AgreementDocument, FailedDocument
 from requests_app.agreements.retrying import try_to_countersign, try_to_issue, try_to_render
 from requests_app.agreements.signing import sign
 from requests_app.distribution.countersigning import countersign
+from requests_app.distribution.countersigning import waiting as to_countersign
 from requests_app.errors import Misconfigured, NotFound
 from requests_app.lifecycle.reconsent import sign_anew
 from requests_app.lifecycle.sweep import sweep
@@ -151,14 +152,47 @@ def test_what_nobody_waits_for_any_more_is_not_said_to_fail():
     assert not failing().exists()
 
 
-def test_nor_a_countersignature_under_an_agreement_that_a_newer_one_has_replaced():
-    grant = long_standing(granted().grant)
-    FailedDocument.objects.create(agreement=grant.agreement, kind="countersigned", attempts=3)
+def signed_again(grant):
+    """The agreement of a newer version that the grant stands on now, sealed."""
     campaign_for(grant)
-    anew = signature(grant.access_request)
-    del anew["access_request_id"]
-    with time_machine.travel(timezone.now() + timedelta(hours=1), tick=False):
-        later = sign_anew(grant_id=grant.pk, **anew | {"reauthenticated_at": timezone.now()})
-        assert failing().exists()
-        render_document(agreement_id=later.pk)
+    given = signature(grant.access_request)
+    del given["access_request_id"]
+    agreement = sign_anew(grant_id=grant.pk, **given)
+    render_document(agreement_id=agreement.pk)
+    return agreement
+
+
+def test_a_countersignature_is_owed_although_the_grant_moved_on_and_is_said_to_fail(break_down):
+    agreement = granted()
+    grant = long_standing(agreement.grant)
+    newer = signed_again(grant)
+    broken = break_down()
+    assert countersign(grant_id=grant.pk) is None
+    assert {each.agreement for each in failing()} == {agreement, newer}
+    broken.undo()
+    assert countersign(grant_id=grant.pk) is None, "they pause"
+    with time_machine.travel(timezone.now() + timedelta(minutes=2), tick=False):
+        assert countersign(grant_id=grant.pk).agreement == newer
     assert not failing().exists()
+
+
+def test_a_countersignature_that_is_found_unsound_pauses_and_holds_up_no_other(monkeypatch):
+    agreement = granted()
+    grant = long_standing(agreement.grant)
+    newer = signed_again(grant)
+    honest = documents.seal_pdf
+
+    def seal_another(content, *rest):
+        ours = bytes(agreement.document.content)
+        return honest(bytes(newer.document.content) if content == ours else content, *rest)
+
+    monkeypatch.setattr(documents, "seal_pdf", seal_another)
+    assert countersign(grant_id=grant.pk).agreement == newer
+    assert failing().get().agreement == agreement
+    assert failing().get().last_error.startswith("Unsound: ")
+    assert not to_countersign().exists()
+    assert agreement.documents.get().kind == AgreementDocument.Kind.SEALED
+    monkeypatch.undo()
+    with time_machine.travel(failing().get().not_before, tick=False):
+        assert to_countersign().get() == grant
+        assert countersign(grant_id=grant.pk).agreement == agreement

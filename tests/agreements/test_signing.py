@@ -4,17 +4,20 @@ from datetime import timedelta
 import pytest
 from allauth.account.models import EmailAddress
 from django.db import DatabaseError, connections, transaction
+from django.urls import reverse
 from django.utils import timezone, translation
 
 from requests_app.agreements.answers import digest
 from requests_app.agreements.collecting import collect_answers
+from requests_app.agreements.documents import render_document
 from requests_app.agreements.evidence import Evidence
-from requests_app.agreements.models import Agreement
+from requests_app.agreements.models import NUMBER_LENGTH, Agreement
 from requests_app.agreements.preview import preview
 from requests_app.agreements.signing import sign
 from requests_app.audit import kinds, log
 from requests_app.audit.models import Entry
 from requests_app.audit.origin import Origin, acting_from
+from requests_app.datasets.models import Dataset
 from requests_app.errors import Conflict, Invalid, NotFound, Refused
 from requests_app.identity.models import InstitutionDomain
 from requests_app.requests.models import AccessRequest
@@ -30,6 +33,7 @@ from tests.factories.datasets import card_table
 from tests.factories.distribution import make_release
 from tests.factories.file_database import file_database
 from tests.factories.requests import (
+    DatasetFactory,
     EthicsDocumentFactory,
     NamedPersonFactory,
     UserFactory,
@@ -346,3 +350,14 @@ def test_signatures_at_the_same_moment_count_once_each(requests, tmp_path, monke
     assert len(numbers) == requests
     assert len(told) == 2
     assert numbers <= set(told)
+
+
+def test_under_the_longest_slug_the_number_is_kept_and_its_page_has_an_address():
+    """PostgreSQL holds a column to its length; SQLite does not."""
+    slug = "g" * Dataset._meta.get_field("slug").max_length
+    access_request = ready_request(dataset=DatasetFactory(slug=slug))
+    agreement = sign(**signature(access_request))
+    assert agreement.number.startswith(f"{slug.upper()}-DAA-")
+    assert len(agreement.number) <= NUMBER_LENGTH
+    assert reverse("verify_number", args=[agreement.number]).endswith(agreement.number)
+    assert render_document(agreement_id=agreement.pk).size

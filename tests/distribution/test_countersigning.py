@@ -12,7 +12,7 @@ from requests_app.lifecycle.sweep import sweep
 from requests_app.review.decisions import approve
 from tests.factories.agreements import signature, signed_agreement
 from tests.factories.distribution import GrantFactory
-from tests.factories.reconsents import campaign_for, long_standing
+from tests.factories.reconsents import campaign_for, long_standing, signed_anew
 from tests.factories.requests import approver
 
 pytestmark = pytest.mark.django_db
@@ -84,3 +84,14 @@ def test_a_grant_without_a_sealed_document_waits_and_one_that_is_not_there_is_no
     assert countersign(grant_id=grant.pk) is None
     with pytest.raises(NotFound):
         countersign(grant_id=uuid4())
+
+
+def test_the_agreement_a_grant_stood_on_is_countersigned_although_it_moved_on():
+    agreement = approved(run=False)
+    grant = long_standing(agreement.grant)
+    newer = signed_anew(grant, campaign_for(grant))
+    assert list(waiting()) == [grant]
+    countersign(grant_id=grant.pk)
+    assert agreement.document.kind == AgreementDocument.Kind.COUNTERSIGNED
+    assert list(waiting()) == []
+    assert newer.document is None, "not sealed yet, so not owed yet"

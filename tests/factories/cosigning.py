@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from requests_app.agreements.cosigning import cosign, preview_for, send_code
+from requests_app.agreements.cosigning import cosign, preview_for, refuse, send_code
 from requests_app.agreements.inviting import invite, name_signatories
 from requests_app.agreements.models import Agreement
 from requests_app.agreements.signatories import Signatory
@@ -106,6 +106,12 @@ def cosignature(signatory: Signatory, **changes: Any) -> dict[str, Any]:
     if "code" not in changes:
         changes["code"] = code_of(signatory, token)
     return arguments | changes
+
+
+def refuse_as(signatory: Signatory, reason: str = "No.") -> None:
+    """Says no for an invited person, with the code from their mailbox."""
+    token = token_of(signatory)
+    refuse(token=token, reason=reason, code=code_of(signatory, token))
 
 
 def signed_by_all(access_request: AccessRequest) -> Agreement:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core import mail
 
-from requests_app.agreements.cosigning import cosign, preview_for, send_code
+from requests_app.agreements.cosigning import cosign, preview_for, refuse, send_code
 from requests_app.agreements.inviting import invite
 from requests_app.agreements.models import Agreement
 from requests_app.agreements.signatories import Cosignature, Signatory
@@ -136,3 +136,10 @@ def _in_mail(name: str, signatory: Signatory, pattern: str) -> str:
     found = re.search(pattern, str(email.body))
     assert found
     return found[1]
+
+
+def refuse_as(signatory: Signatory, reason: str = "No.") -> None:
+    """Says no for an invited person, with the code from their mailbox."""
+    token = token_of(signatory)
+    send_code(token=token)
+    refuse(token=token, reason=reason, code=code_of(signatory))

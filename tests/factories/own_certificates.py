@@ -1,12 +1,13 @@
 """Certificates of applicants, and PDFs signed with them as a signing program does."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509.oid import NameOID
 from pyhanko.keys.internal import (
     translate_pyca_cryptography_cert_to_asn1,
@@ -27,11 +28,7 @@ def certificate(
 ) -> Pair:
     """A key and a certificate for it that began `days` before it ends or a year ago; by itself or
     by `issuer`."""
-    key = (
-        rsa.generate_private_key(public_exponent=65537, key_size=1024 if "1024" in kind else 2048)
-        if kind.startswith("RSA")
-        else ec.generate_private_key(ec.SECP256R1())
-    )
+    key = _key(kind)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
     builder = (
@@ -44,11 +41,39 @@ def certificate(
         .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
     )
-    return key, builder.sign(issuer[0] if issuer else key, hashes.SHA256())
+    signing = issuer[0] if issuer else key
+    digest = None if isinstance(signing, _EDWARDS) else hashes.SHA256()
+    return key, builder.sign(signing, digest)
 
 
-def sign_pdf(content: bytes, pair: Pair, *, field: str = FIELD, **metadata: Any) -> bytes:
-    """The PDF with one signature of `pair` added in an incremental update."""
+_EDWARDS = (ed25519.Ed25519PrivateKey, ed448.Ed448PrivateKey)
+
+
+def _key(kind: str) -> Any:
+    match kind:
+        case "Ed25519":
+            return ed25519.Ed25519PrivateKey.generate()
+        case "Ed448":
+            return ed448.Ed448PrivateKey.generate()
+        case "RSA" | "RSA-1024":
+            size = 1024 if kind == "RSA-1024" else 2048
+            return rsa.generate_private_key(public_exponent=65537, key_size=size)
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def _interface(key: Any) -> type | None:
+    return next((each for each in _EDWARDS if isinstance(key, each)), None)
+
+
+def sign_pdf(
+    content: bytes,
+    pair: Pair,
+    *,
+    field: str = FIELD,
+    edit: Callable[[IncrementalPdfFileWriter], None] = lambda writer: None,
+    **metadata: Any,
+) -> bytes:
+    """The PDF with one signature of `pair` added in an incremental update; `edit` adds to it."""
     key, made = pair
     signer = SimpleSigner(
         signing_cert=translate_pyca_cryptography_cert_to_asn1(made),
@@ -57,7 +82,11 @@ def sign_pdf(content: bytes, pair: Pair, *, field: str = FIELD, **metadata: Any)
     )
     arguments: dict[str, Any] = {
         "field_name": field,
-        "md_algorithm": "sha256",
+        # These keys prescribe the digest (RFC 8419).
+        "md_algorithm": {
+            ed25519.Ed25519PrivateKey: "sha512",
+            ed448.Ed448PrivateKey: "shake256",
+        }.get(_interface(key), "sha256"),
         "subfilter": SigSeedSubFilter.PADES,
     }
     box = metadata.pop("box", None)
@@ -68,5 +97,7 @@ def sign_pdf(content: bytes, pair: Pair, *, field: str = FIELD, **metadata: Any)
         new_field_spec=None if field == FIELD else SigFieldSpec(field, box=box, on_page=0),
     )
     signed = BytesIO()
-    pdf_signer.sign_pdf(IncrementalPdfFileWriter(BytesIO(content)), output=signed)
+    writer = IncrementalPdfFileWriter(BytesIO(content))
+    edit(writer)
+    pdf_signer.sign_pdf(writer, output=signed)
     return signed.getvalue()

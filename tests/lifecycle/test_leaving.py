@@ -11,6 +11,7 @@ from requests_app.agreements.documents import countersign_document, render_docum
 from requests_app.audit import kinds
 from requests_app.audit.models import Entry
 from requests_app.distribution.access import in_force
+from requests_app.distribution.access_tokens import create_token, revoke_token
 from requests_app.distribution.models import Grant, Reconsent
 from requests_app.distribution.reconsents import stands_on
 from requests_app.errors import Conflict, Invalid, NotFound, Refused
@@ -186,3 +187,21 @@ def test_with_a_revoked_grant_the_signing_of_a_new_version_ends():
         cosigning.send_code(token=token)
     grant.access_request.refresh_from_db()
     assert grant.access_request.collecting_since is None
+
+
+def test_the_access_tokens_that_the_member_may_know_stop_working_and_the_holder_is_told():
+    grant = grant_of_all("Bea Sterna")
+    judge = approver(grant.dataset)
+    by = grant.applicant
+    for name in ("a", "b", "c"):
+        create_token(grant_id=grant.pk, name=name, by=by)
+    revoke_token(token_id=grant.access_tokens.get(name="c").pk, by=by)
+    [bea] = members(grant.access_request)
+    remove_member(signatory_id=bea.pk, by=judge, reason=WHY)
+    assert not grant.access_tokens.filter(revoked_at=None).exists()
+    assert Entry.objects.filter(kind=kinds.TOKEN_REVOKED, actor=judge.audit_ref).count() == 2
+    told = {
+        message.recipient: "access tokens were revoked" in as_email(message).body
+        for message in Message.objects.filter(name="member_removed_notice")
+    }
+    assert told == {by.email: True, judge.email: False}

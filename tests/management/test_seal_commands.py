@@ -57,11 +57,22 @@ def test_another_root_ends_with_1_and_wrong_use_is_told(files, capsys, tmp_path_
     code, told = run(capsys, "agreement_verify", files / "a.pdf", "--root", files / "other.pem")
     assert code == 1
     assert told.startswith("Not ours.")
-    code, _ = run(capsys, "agreement_verify", files / "a.pdf", "--root", files / "a.pdf")
-    assert code == 1
     for wrong in ([], ["/nowhere.pdf"], [files / "a.pdf", "--root", "/nowhere.pem"]):
         with pytest.raises(CommandError, match="Error: "):
             call_command("agreement_verify", *map(str, wrong))
+
+
+@pytest.mark.parametrize("option", ["--root", "--timestamp-roots"])
+@pytest.mark.parametrize("content", [b"", b"hello", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
+def test_certificates_that_cannot_be_used_end_with_2_and_say_nothing_of_the_file(
+    files, capsys, option, content
+):
+    (files / "bad.pem").write_bytes(content)
+    arguments = ["--root", files / "root.pem"] if option != "--root" else []
+    arguments = [files / "a.pdf", *arguments, option, files / "bad.pem"]
+    assert run(capsys, "agreement_verify", *arguments) == (2, "")
+    code, told = run(capsys, "agreement_verify", *arguments, "--json")
+    assert (code, list(json.loads(told))) == (2, ["error"])
 
 
 @pytest.mark.django_db

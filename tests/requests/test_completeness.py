@@ -4,7 +4,9 @@ import pytest
 
 from requests_app.errors import Invalid
 from requests_app.requests.completeness import REQUIRED, missing, require_complete
+from requests_app.requests.cosigners import ANOTHER_PERSON, may_be_one_person
 from requests_app.requests.models import AccessRequest
+from tests.factories.cosigning import ready_together
 from tests.factories.requests import (
     AccessRequestFactory,
     EthicsDocumentFactory,
@@ -74,3 +76,25 @@ def test_a_named_person_needs_a_name_and_an_address():
     NamedPersonFactory(access_request=access_request, name="", role="Student")
     NamedPersonFactory(access_request=access_request, email="")
     assert set(missing(access_request)) == {"named_people-1-name", "named_people-2-email"}
+
+
+@pytest.mark.parametrize("name", ["ada  LARUS", "Ada Larus"])
+def test_nobody_signs_for_their_institution_under_their_own_name(name):
+    access_request = ready_together(signatory=True, legal_name="Ada Larus")
+    assert "signatory_name" not in missing(access_request)
+    access_request.signatory_name = name
+    assert missing(access_request)["signatory_name"] == [ANOTHER_PERSON]
+
+
+@pytest.mark.parametrize(
+    ("other", "perhaps"),
+    [
+        ("ada@cs.pier.ac.uk", True),
+        ("ADA+dean@pier.ac.uk", True),
+        ("dean@pier.ac.uk", False),
+        ("ada@harbour.ac.uk", False),
+        ("", False),
+    ],
+)
+def test_two_addresses_may_be_of_one_person(other, perhaps):
+    assert may_be_one_person("ada@pier.ac.uk", other) is perhaps

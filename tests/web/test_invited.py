@@ -246,7 +246,13 @@ def test_saying_no_is_a_page_of_its_own_with_a_reason(client, agreement, ada):
     blank = client.post(refusal(ada), {"reason": " "})
     assert blank.status_code == 400
     assert beside(blank.content, "reason")
-    done = client.post(refusal(ada), {"reason": "Too kind.\nTo gulls."}, follow=True)
+    forwarded = client.post(refusal(ada), {"reason": "x", "code": "000000x"})
+    assert beside(forwarded.content, "code")
+    sent = client.post(refusal(ada), {"reason": "Too kind.\nTo gulls.", "then": "code"})
+    assert "Too kind.\nTo gulls." in fields(sent.content)["reason"][0]
+    assert "A code is on its way to" in text(sent.content)
+    whole = {"reason": "Too kind.\nTo gulls.", "code": code_of(ada)}
+    done = client.post(refusal(ada), whole, follow=True)
     assert "You did not accept" in text(done.content)
     assert "You did not accept" in text(client.post(refusal(ada), {"reason": "x"}).content)
     assert sign_status(client, ada) == 200

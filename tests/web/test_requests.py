@@ -16,7 +16,7 @@ from requests_app.audit.models import Entry
 from requests_app.identity.models import User
 from requests_app.requests import answers as answering
 from requests_app.requests import drafts
-from requests_app.requests.models import LONG_TEXT, AccessRequest
+from requests_app.requests.models import LONGEST_PURPOSE, AccessRequest
 from requests_app.requests.states import State, Verb
 from requests_app.review import decisions
 from requests_app.web import timeline
@@ -253,20 +253,31 @@ def test_hostile_text_is_shown_as_typed_and_does_nothing(client, typed):
     assert fields(client.get(url).content)["purpose"] == [typed]
 
 
-def test_a_purpose_of_twenty_thousand_characters_is_kept_and_a_longer_one_is_kept_on_the_page(
+def test_a_purpose_of_forty_thousand_characters_is_kept_and_a_longer_one_is_kept_on_the_page(
     client,
 ):
     access_request = AccessRequestFactory()
     url = enter(client, access_request)
-    whole = ("x" * 79 + "\r\n") * (LONG_TEXT // 80 - 1) + "y" * 80
+    whole = ("x" * 79 + "\r\n") * (LONGEST_PURPOSE // 80 - 1) + "y" * 80
     assert send(client, url, purpose=whole).status_code == HTTPStatus.FOUND
     access_request.refresh_from_db()
-    assert len(access_request.purpose) == LONG_TEXT
-    longer = "z" * (LONG_TEXT + 1)
+    assert len(access_request.purpose) == LONGEST_PURPOSE
+    longer = "z" * (LONGEST_PURPOSE + 1)
     response = send(client, url, purpose=longer)
     assert response.status_code == HTTPStatus.BAD_REQUEST
-    assert "20,000" in beside(response.content, "purpose")[0]
+    assert "40,000" in beside(response.content, "purpose")[0]
     assert fields(response.content)["purpose"] == [longer]
+
+
+def test_a_purpose_of_five_thousand_words_is_kept(client):
+    """Words of science run to seven letters and more."""
+    access_request = AccessRequestFactory()
+    purpose = " ".join(["seabird"] * 5_000)[:39_999]
+    assert len(purpose.split()) == 5_000
+    sent = send(client, enter(client, access_request), purpose=purpose)
+    assert sent.status_code == HTTPStatus.FOUND
+    access_request.refresh_from_db()
+    assert access_request.purpose == purpose
 
 
 def test_an_enormous_text_is_refused_without_a_traceback(client):

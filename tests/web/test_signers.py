@@ -9,7 +9,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from requests_app.agreements import inviting as inviting_people
-from requests_app.agreements.cosigning import refuse
 from requests_app.agreements.documents import render_document
 from requests_app.agreements.gathering import stop_collecting
 from requests_app.agreements.models import Agreement
@@ -27,6 +26,7 @@ from tests.factories.invited import (
     has_signed,
     inviting,
     named,
+    refuse_as,
     request_naming,
     signed_by_all,
     text_for_all,
@@ -78,7 +78,7 @@ def state(agreement: Agreement) -> str:
 def test_the_request_s_page_names_each_signer_and_what_became_of_them(client, agreement):
     ada, bo = named(agreement, "Ada Larus"), named(agreement, "Bo Sterna")
     has_signed(ada)
-    refuse(token=token_of(bo), reason="Too kind.")
+    refuse_as(bo, "Too kind.")
     shown = text(client.get(status(agreement)).content)
     assert "Waiting for signatures" in shown
     for words in ("Ada Larus", "Signed", "Bo Sterna", "Does not sign", "Too kind."):

@@ -130,3 +130,23 @@ def test_sending_it_twice_signs_once(client, grant):
     for _ in range(2):
         assert client.post(page(grant), sent).headers["Location"] == status(grant)
     assert Reconsent.objects.count() == 1
+
+
+def test_what_changed_from_the_version_the_grant_stands_on_is_one_click_away(client, grant):
+    """Two versions on, it is not what changed last but all that this holder has not signed."""
+    campaign_for(grant)
+    campaign_for(grant)
+    old, _, new = grant.dataset.agreement_texts.order_by("number")
+    where = reverse("request_changes", args=[grant.access_request_id])
+    asked = client.get(page(grant)).content.decode()
+    assert f'href="{where}"' in asked
+    assert f"since version {old.number}" in asked
+    shown = client.get(where).content.decode()
+    assert f"version {new.number} is the one to sign" in shown
+    assert f"<ins>{new.number}" in shown
+    assert "paragraphs unchanged" in shown
+
+
+def test_with_nothing_to_sign_there_are_no_changes_to_show(client, grant):
+    where = reverse("request_changes", args=[grant.access_request_id])
+    assert client.get(where).headers["Location"] == status(grant)

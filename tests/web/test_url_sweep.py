@@ -113,6 +113,7 @@ EXPECTED = {
     "request_edit": OWNER_IS_LED_ON,
     "request_sign": OWNER_IS_LED_ON,
     "request_sign_anew": OWNER_IS_LED_ON,
+    "request_changes": OWNER_IS_LED_ON,
     "signing_stop": OWNER_IS_LED_ON,  # nobody is asked to sign any more
     "signer_remind": "302 405 404 404 404 404 404",
     "signer_remove": OWNER_IS_LED_ON,

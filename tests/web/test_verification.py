@@ -10,19 +10,25 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django.asserts import assertContains, assertNotContains
 
-from requests_app.agreements import own_signing
+from requests_app.agreements import gathering, own_signing, unsealed
 from requests_app.agreements.documents import countersign_document, render_document
+from requests_app.agreements.seal import Role, prepare, seal_pdf
 from requests_app.agreements.signing import sign
+from requests_app.agreements.trust import Trust
+from requests_app.agreements.verification import Finding, verify
 from requests_app.distribution.grants import create_grant
 from requests_app.distribution.models import Grant
 from requests_app.distribution.standing import standing
+from requests_app.lifecycle.reconsent import sign_anew
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.states import State
 from tests.factories.agreements import ready_request, signature, signed_agreement
+from tests.factories.cosigning import collect, ready_together
 from tests.factories.own_certificates import certificate, sign_pdf
 from tests.factories.reconsents import campaign_for, long_standing, signed_anew
 from tests.factories.requests import UserFactory, approver, auditor, reviewer
 from tests.factories.review import put
+from tests.lifecycle.test_leaving import NEXT_VERSION, grant_of_all
 
 pytestmark = pytest.mark.django_db
 
@@ -91,6 +97,8 @@ def test_a_revoked_and_an_expired_grant_are_told_to_who_may_know(client, agreeme
         (State.RETURNED, "returned"),
         (State.REJECTED, "rejected"),
         (State.WITHDRAWN, "withdrawn"),
+        (State.DRAFT, "not submitted"),
+        (State.APPROVED, "not in effect yet"),
     ],
 )
 def test_an_agreement_without_a_grant_stands_where_its_request_does(state, word):
@@ -130,9 +138,50 @@ def test_a_grant_stands_on_the_agreement_signed_anew_and_suspends_the_one_left_b
 
 def test_every_state_of_a_request_has_a_standing():
     agreement = signed_agreement()
-    for state in set(State) - {State.DRAFT, State.APPROVED}:
+    for state in State:
         AccessRequest.objects.update(state=state)
         assert standing(agreement.number, to=agreement.signer)
+
+
+def test_while_signatures_are_collected_and_after_they_were_stopped_it_says_so(client):
+    access_request = ready_together("Bea Sterna")
+    agreement = collect(access_request)
+    client.force_login(agreement.signer)
+    where = reverse("verify_number", args=[agreement.number])
+    assertContains(client.get(where), "not signed by all who must sign it yet")
+    gathering.stop_collecting(access_request_id=access_request.pk, by=agreement.signer)
+    assertContains(client.get(where), "The signing was stopped")
+    assert standing(agreement.number, to=agreement.signer).word == "stopped"
+
+
+def test_a_document_that_waits_for_its_applicants_certificate_is_not_signed_by_all(client):
+    access_request = ready_request()
+    agreement = sign(**signature(access_request, own_certificate=True))
+    client.force_login(agreement.signer)
+    own_signing.issue_document(agreement_id=agreement.pk)
+    page = client.get(reverse("verify_number", args=[agreement.number]))
+    assertContains(page, "not signed by all who must sign it yet")
+
+
+def test_a_new_version_that_others_have_yet_to_sign_has_a_standing():
+    grant = grant_of_all("Bea Sterna")
+    campaign_for(grant, body=NEXT_VERSION)
+    asked = signature(grant.access_request)
+    del asked["access_request_id"]
+    newer = sign_anew(grant_id=grant.pk, **asked)
+    found = standing(newer.number, to=newer.signer)
+    assert (found.in_force, found.word) == (False, "not signed by all")
+    assert standing(grant.agreement.number, to=newer.signer).word == "in force"
+
+
+def test_a_file_sealed_with_our_key_that_we_never_made_is_not_ours(client, agreement):
+    """The key in other hands, or a mistake of ours: the file alone is whole, and still no good."""
+    seal = prepare()
+    mine = seal_pdf(unsealed.render(agreement, seal), seal, Role.SEAL)
+    assert verify(mine, Trust.published()).finding is Finding.GENUINE
+    page = send(client, mine)
+    assertContains(page, "not among the documents that the portal made")
+    assertContains(send(client, bytes(agreement.documents.first().content)), ">Genuine</h2>")
 
 
 def test_what_is_altered_and_what_is_not_ours_are_told(client, agreement):

@@ -1,20 +1,23 @@
 """`manage.py agreement_verify FILE.pdf [--root ROOT.pem]`: is it ours, and as it was sealed?"""
 
+import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.management.base import CommandParser
 
 from requests_app.agreements.timestamps import certificates_in
 from requests_app.agreements.trust import Trust
 from requests_app.agreements.verification import Finding, verify
+from requests_app.errors import PortalError
 from requests_app.management.command import PortalCommand, Stopped, existing_file
 
 
 class Command(PortalCommand):
     help = (
-        "Verify a sealed agreement without a network. Exit code 0: genuine, 1: altered or not ours."
+        "Verify a sealed agreement without a network. Exit code 0: genuine, 1: altered or not ours,"
+        " 2: it could not be asked, such as when the certificates cannot be used."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -38,18 +41,30 @@ class Command(PortalCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._genuine = False
-        super().handle(*args, **options)
+        try:
+            trust = self._trust(options)
+        except (PortalError, OSError) as error:
+            self._cannot_ask(str(error), as_json=options["json"])
+        super().handle(*args, trust=trust, **options)
         if not self._genuine:
             raise Stopped("It is not genuine.", returncode=1)
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
-        root: Path | None = options["root"]
-        trust = Trust.from_pem(root.read_bytes()) if root else Trust.published()
-        if clocks := certificates_in(options["timestamp_roots"], "--timestamp-roots"):
-            trust = replace(trust, clocks=clocks)
-        verdict = verify(options["file"].read_bytes(), trust)
+        verdict = verify(options["file"].read_bytes(), options["trust"])
         self._genuine = verdict.finding is Finding.GENUINE
         return verdict.as_json()
+
+    def _trust(self, options: dict[str, Any]) -> Trust:
+        root: Path | None = options["root"]
+        trust = Trust.from_pem(root.read_bytes()) if root else Trust.published()
+        clocks = certificates_in(options["timestamp_roots"], "--timestamp-roots")
+        return replace(trust, clocks=clocks) if clocks else trust
+
+    def _cannot_ask(self, sentence: str, *, as_json: bool) -> NoReturn:
+        """Ends with 2: a file whose verdict is unknown must not look like an altered one."""
+        if as_json:
+            self.stdout.write(json.dumps({"error": sentence}, ensure_ascii=False, indent=2))
+        raise Stopped(sentence, returncode=2)
 
     def describe(self, result: dict[str, Any]) -> str:
         lines = [f"{result['finding'].capitalize()}. {result['sentence']}"]
