@@ -29,7 +29,7 @@ def drop(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("requests_app", "0014_failed_documents")]
+    dependencies = [("requests_app", "0016_agreement_limits")]
 
     operations = [
         migrations.RunPython(drop, migrations.RunPython.noop),
