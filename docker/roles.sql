@@ -25,14 +25,12 @@ BEGIN
         EXECUTE format('GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO %I', someone);
         EXECUTE format('GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO %I', someone);
 
-        -- What the portal's triggers guard. Their types are bits: 8 DELETE, 16 UPDATE.
+        -- What the portal's triggers guard. Their types are bits: 1 each row, 8 DELETE, 16 UPDATE.
         FOR found IN
-            SELECT tgrelid::regclass AS guarded, tgtype FROM pg_trigger
-            WHERE tgfoid = 'public.portal_append_only()'::regprocedure
+            SELECT DISTINCT tgrelid::regclass AS guarded FROM pg_trigger
+            WHERE tgfoid = 'public.portal_append_only()'::regprocedure AND tgtype & 16 <> 0
         LOOP
-            IF found.tgtype & 16 <> 0 THEN
-                EXECUTE format('REVOKE UPDATE ON %s FROM %I', found.guarded, someone);
-            END IF;
+            EXECUTE format('REVOKE UPDATE ON %s FROM %I', found.guarded, someone);
         END LOOP;
     END LOOP;
 END $$;
@@ -58,6 +56,14 @@ GRANT DELETE ON
     requests_app_personalvalue, requests_app_message, requests_app_unsequenced
     TO portal_worker;
 REVOKE UPDATE ON requests_app_unsequenced FROM portal_web, portal_worker;
+
+-- Sessions of a person who is erased, and sessions that are over.
+GRANT DELETE ON django_session TO portal_worker;
+
+-- What people wrote goes when its time is over. The triggers of these tables let the columns be
+-- emptied, and refuse any other change (`MAY_BE_EMPTIED` in audit/guard.py).
+GRANT UPDATE (reason, private_note) ON requests_app_decision TO portal_worker;
+GRANT UPDATE (reason) ON requests_app_signatoryexit, requests_app_memberremoval TO portal_worker;
 
 -- Places, nodes and checkpoints are the sealer's, and where checkpoints are posted is the worker's.
 REVOKE INSERT, UPDATE ON

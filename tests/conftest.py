@@ -4,6 +4,7 @@ an object store for those that ask for one."""
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Group
@@ -40,6 +41,18 @@ TransactionTestCase._fixture_teardown = _flush_with_guards_lifted
 def sealer_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tasks run at once here, so a thread that asks for the sealer would seal beside the test."""
     monkeypatch.setattr("requests_app.audit.asking.ask", lambda: None)
+
+
+@pytest.fixture(autouse=True)
+def nothing_signed_before(monkeypatch: pytest.MonkeyPatch, notes_kept: Path) -> None:
+    """The databases of two tests are two logs, and the key beside which notes are kept is one."""
+    name = secrets.token_hex(6)
+    monkeypatch.setattr("requests_app.audit.kept_note.file", lambda: notes_kept / name)
+
+
+@pytest.fixture(scope="session")
+def notes_kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("notes")
 
 
 @pytest.fixture(scope="session")

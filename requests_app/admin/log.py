@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_safe
 
 from requests_app.admin.activity import activity
 from requests_app.admin.base import PortalAdmin
@@ -22,6 +23,9 @@ from requests_app.admin.site import site
 from requests_app.admin.timeline import merged
 from requests_app.audit import exporting
 from requests_app.audit.models import Entry
+from requests_app.errors import Invalid
+
+EXPORT = "requests_app_entry_export"
 
 
 @admin.register(Entry, site=site)
@@ -48,12 +52,18 @@ class EntryAdmin(PortalAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """Finds what an auditor names: the log itself knows references only."""
-        return (queryset.filter(matching(search_term)) if search_term else queryset), False
+        try:
+            return (queryset.filter(matching(search_term)) if search_term else queryset), False
+        except Invalid as error:
+            if request.resolver_match and request.resolver_match.url_name == EXPORT:
+                raise
+            messages.warning(request, error.message)
+            return queryset.none(), False
 
     def get_urls(self) -> list[URLPattern]:
         own: list[tuple[str, str, Any]] = [
             ("export", "export/<str:form>/", self.export),
-            ("activity", "activity/", self.activity),
+            ("activity", "activity/", require_safe(self.activity)),
         ]
         ours = [
             path(where, site.admin_view(view), name=f"requests_app_entry_{name}")
@@ -71,12 +81,14 @@ class EntryAdmin(PortalAdmin):
             chosen = self.get_changelist_instance(request).get_queryset(request)
         except IncorrectLookupParameters:
             return HttpResponseBadRequest("The list has no such filter.", content_type="text/plain")
+        except Invalid as error:
+            return HttpResponseBadRequest(error.message, content_type="text/plain; charset=utf-8")
         if request.method != "GET":
             return HttpResponseBadRequest("Fetch the file with GET.", content_type="text/plain")
         # Those of this instant: the entry about the export is not in it.
         last = Entry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         chosen = chosen.filter(pk__lte=last)
-        query = request.META.get("QUERY_STRING", "")[:500]
+        query = request.META.get("QUERY_STRING", "")
         exporting.record_export(by=person(request), form=form, count=chosen.count(), query=query)
         response = StreamingHttpResponse(
             exporting.lines(chosen, form), content_type=exporting.MEDIA_TYPES[form]

@@ -15,6 +15,7 @@ from requests_app.admin.signers import signers
 from requests_app.admin.site import site
 from requests_app.admin.timeline import timeline
 from requests_app.admin.tones import GRANT_TONES, STANDING_TONES, STATE_TONES
+from requests_app.audit import reading
 from requests_app.distribution import verdicts
 from requests_app.distribution.access import standing
 from requests_app.distribution.models import GrantState
@@ -49,7 +50,7 @@ def page(request: HttpRequest, object_id: UUID) -> HttpResponse:
         "signers": signers(access_request, found.agreement, may_remove=decides),
         "grants": [_grant(grant) for grant in found.grants],
         "others": [(other, STATE_TONES[other.state]) for other in found.others],
-        "events": timeline(access_request),
+        "story": timeline(access_request, page=reading.page_asked_for(request.GET.get("story"))),
         "verbs": verbs(reader, access_request),
         "why_no_buttons": "" if decides else _why_no_buttons(request, access_request),
         "may_revoke": decides,

@@ -77,17 +77,30 @@ class Event:
     details: list[tuple[str, str]] = field(default_factory=list)
 
 
-def timeline(access_request: AccessRequest) -> list[Event]:
-    """Returns the request's story, newest first: what is `SUMMED` as sums, at most `NEWEST` others.
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One page of a timeline, counted from 1, and whether there are older events."""
+
+    events: list[Event]
+    page: int
+    older: bool
+
+
+def timeline(access_request: AccessRequest, *, page: int = 1) -> Story:
+    """Returns a page of the request's story, newest first: `NEWEST` events, on the first also sums.
 
     Personal values are merged in; one that was erased is said to be. Four queries, however long
     the story.
     """
     story = reading.story(access_request.audit_trail).exclude(kind__in=SUMMED)
-    entries = list(story.order_by("-pk")[:NEWEST])
-    names = actor_names(entries)
-    events = [_event(entry, names) for entry in entries]
-    return sorted([*events, *_sums(access_request)], key=lambda event: event.at, reverse=True)
+    first = NEWEST * (page - 1)
+    entries = list(story.order_by("-pk")[first : first + NEWEST + 1])
+    names = actor_names(entries[:NEWEST])
+    events = [_event(entry, names) for entry in entries[:NEWEST]]
+    if page == 1:
+        events += _sums(access_request)
+    events.sort(key=lambda event: event.at, reverse=True)
+    return Story(events, page, older=len(entries) > NEWEST)
 
 
 def actor_names(entries: Iterable[Entry]) -> dict[str, str]:

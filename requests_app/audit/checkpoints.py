@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import transaction
+from django.utils import timezone
 
 from requests_app import conf
-from requests_app.audit import log_key, notes, outsider, sequencing, tree
-from requests_app.audit.models import Entry, SignedCheckpoint
+from requests_app.audit import kept_note, log_key, notes, outsider, sequencing, tree
+from requests_app.audit.models import Entry, Leaf, SignedCheckpoint
 from requests_app.errors import Conflict
 
 
@@ -22,6 +24,17 @@ def latest_note() -> str:
     return last.note if last else ""
 
 
+def uncovered_since() -> datetime | None:
+    """Returns the time of the oldest entry that no checkpoint covers; None when all are covered.
+
+    It grows when entries get no place, and also when no checkpoint can be signed.
+    """
+    last = latest()
+    leaf = Leaf.objects.filter(place__gte=last.size if last else 0).order_by("place")
+    placed = leaf.values_list("entry__at", flat=True).first()
+    return min(filter(None, (placed, sequencing.waiting_since())), default=None)
+
+
 def seal() -> SignedCheckpoint | None:
     """Gives waiting entries their places and signs the tree, if it grew; returns the checkpoint.
 
@@ -30,7 +43,7 @@ def seal() -> SignedCheckpoint | None:
     """
     sequencing.sequence()
     last = latest()
-    if tree.size() > (last.size if last else 0):
+    if tree.size() != (last.size if last else 0):
         return sign()
     return last
 
@@ -40,7 +53,8 @@ def sign() -> SignedCheckpoint:
     """Signs a checkpoint of the tree as it is and keeps it.
 
     Raises Conflict, and signs nothing, when the tree does not begin with what the last checkpoint
-    covers, or the last one was signed by another key or under another origin: a log that signs
+    covers or with the note kept beside the key, or the last one was signed by another key or under
+    another origin: a log that signs
     two histories is worth nothing (C2SP tlog-checkpoint).
     """
     sequencing.take_turn()
@@ -49,15 +63,39 @@ def sign() -> SignedCheckpoint:
     now = outsider.Checkpoint(conf.log_origin(), size := tree.size(), tree.root(size))
     last = latest()
     if last is not None:
-        if last.size == size and last.vkey == str(public):
-            return last
         _require_growth(last, now, public)
-    return SignedCheckpoint.objects.create(size=size, note=notes.sign(now, key), vkey=str(public))
+        if last.size == size:
+            return last
+    _require_growth_since_kept(now, public)
+    # Never before the one it follows, though the clock was set back: verifying would find that.
+    made_at = max(timezone.now(), last.made_at) if last else timezone.now()
+    kept_note.keep(note := notes.sign(now, key))
+    return SignedCheckpoint.objects.create(size=size, note=note, vkey=str(public), made_at=made_at)
+
+
+def _require_growth_since_kept(now: outsider.Checkpoint, public: outsider.Key) -> None:
+    """A database restored from a backup does not hold what was signed since."""
+    try:
+        if note := kept_note.read():
+            kept = outsider.open_note(note, public)
+            grown = now.size > kept.size
+            proof = tree.consistency(first=kept.size, second=now.size) if grown else []
+            outsider.check_growth(kept, now, proof)
+    except (outsider.Wrong, OSError, ValueError) as error:
+        raise Conflict(
+            f"No checkpoint of the log was signed: {error} This key signed more than the database "
+            f"holds, as {kept_note.file()} tells: restore a newer database, or begin a log with "
+            "another key and CMED_LOG_ORIGIN."
+        ) from error
 
 
 def _require_growth(last: SignedCheckpoint, now: outsider.Checkpoint, public: outsider.Key) -> None:
     try:
         kept = outsider.open_note(last.note, public)
+        if kept.size != last.size:
+            raise outsider.Wrong(  # noqa: TRY301 - said like what the script finds
+                f"The note of the last one has size {kept.size}."
+            )
         grown = now.size > kept.size
         proof = tree.consistency(first=kept.size, second=now.size) if grown else []
         outsider.check_growth(kept, now, proof)

@@ -4,15 +4,19 @@ It reaches the table of personal values and no other: an entry holds a salted co
 value, and with the salt gone nobody can tell what it was (GDPR art. 17, recital 26).
 """
 
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
+from urllib.parse import parse_qsl
 
-from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from requests_app.audit import kinds, log
-from requests_app.audit.models import PersonalValue
+from requests_app.audit.canonical import BLINDING
+from requests_app.audit.models import Entry, PersonalValue
 from requests_app.audit.retention import Retention, fields_of, kept_since
 
 BATCH: Final = 2_000
@@ -41,7 +45,7 @@ def _erase_before(what: Retention, before: str) -> int:
 @transaction.atomic
 def _erase_batch(what: Retention, before: str) -> int:
     overdue = PersonalValue.objects.filter(field__in=fields_of(what), entry__at__lt=before)
-    count = _delete(overdue.order_by("pk")[:BATCH])
+    count = _delete(overdue.order_by("pk").values_list("pk", flat=True)[:BATCH])
     if count:
         log.record(
             kinds.PERSONAL_VALUES_ERASED,
@@ -54,24 +58,57 @@ def _erase_batch(what: Retention, before: str) -> int:
     return count
 
 
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whom to erase: the references, addresses and names that the log knows them by.
+
+    As `signed` they were invited to sign somebody's agreement; of `kept`, which are some of these,
+    the words and the typed name stay with the agreement.
+    """
+
+    audit_ref: str
+    addresses: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+    signed: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
+
+
+def addresses_of(who: log.Audited) -> set[str]:
+    """Returns every address that entries about them tell of, also those of long ago."""
+    told = PersonalValue.objects.filter(field="email", entry__subject=who.audit_ref)
+    return {str(value) for value in told.values_list("value", flat=True)}
+
+
 def erase_about(
-    *, person: log.Audited, trails: Collection[str], retained: Mapping[str, str], by: log.Audited
+    *,
+    person: Person,
+    trails: Collection[str],
+    retained: Mapping[str, str],
+    by: log.Audited,
+    reason: str = "",
 ) -> int:
     """Erases what the log knows of a person; returns how many values that were.
 
     That is: where they acted from, and what entries about them or in `trails` (the `audit_trail`
-    of each request of theirs) say. Of the trails in `retained` the words and the typed name stay,
-    because the agreement they belong to must be kept: it says why, in a sentence without names.
-    Part of a verb that has asked who may; effects: one entry that names the person's reference,
-    what was retained and why.
+    of each request of theirs) say; wherever it stands, their address, and what staff typed who
+    searched for them. Of the trails in `retained` the words and the typed name stay, because the
+    agreement they belong to must be kept: it says why, in a sentence without names. Part of a verb
+    that has asked who may; effects: one entry that names the person's reference, what was retained
+    and why.
     """
-    theirs = Q(entry__subject=person.audit_ref) | Q(entry__trail__in=set(trails) - set(retained))
+    free = person.signed - person.kept
+    theirs = Q(entry__subject__in={person.audit_ref, *free}) | Q(entry__actor__in=free)
+    theirs |= Q(entry__trail__in=set(trails) - set(retained))
     contacts = Q(field__in=fields_of(Retention.CONTACT), entry__trail__in=retained)
     network = Q(field__in=fields_of(Retention.NETWORK))
     # Who signs up or mistypes a password is nobody yet, and most likely the person.
     unknown = Q(entry__subject=person.audit_ref, entry__actor=log.ANYONE.audit_ref)
-    acted = network & (Q(entry__actor=person.audit_ref) | unknown)
-    count = _delete(PersonalValue.objects.filter((theirs & ~network) | contacts | acted))
+    acted = network & (Q(entry__actor__in={person.audit_ref, *person.signed}) | unknown)
+    # Set for their grant, by whomever.
+    networks = Q(field__in=("before", "after"), entry__trail__in=trails)
+    named = Q(pk__in=[*_with_address(person.addresses), *_searches_for(person)])
+    wanted = (theirs & ~network) | contacts | acted | networks | named
+    count = _delete(PersonalValue.objects.filter(wanted).values_list("pk", flat=True))
     log.record(
         kinds.PERSONAL_VALUES_ERASED,
         by=by,
@@ -79,12 +116,66 @@ def erase_about(
         what="person",
         count=count,
         kept=dict(retained),
+        reason=reason,
     )
     return count
 
 
-def _delete(values: QuerySet[PersonalValue]) -> int:
-    """By key, since a query with a limit or a join cannot be deleted as it stands."""
-    found = list(values.values_list("pk", flat=True))
-    PersonalValue.objects.filter(pk__in=found).delete()
-    return len(found)
+def _with_address(addresses: Collection[str]) -> list[int]:
+    """The values that are one of the addresses, in whatever case."""
+    found: list[int] = []
+    for address in addresses:
+        spelt = Q(value__icontains=address) | Q(value__icontains=json.dumps(address)[1:-1])
+        held = PersonalValue.objects.filter(spelt, field__in=("email", "recipient"))
+        same = address.casefold()
+        found += [pk for pk, value in held.values_list("pk", "value") if value.casefold() == same]
+    return found
+
+
+def _searches_for(person: Person) -> list[int]:
+    """What staff typed into a search that names the person, or one word of their name."""
+    whole = {each.casefold() for each in person.addresses | person.names}
+    words = {
+        word for each in whole for word in (*each.split(), each.split("@")[0]) if len(word) > 2
+    }
+    found = []
+    typed = PersonalValue.objects.filter(field="query").values_list("pk", "value")
+    for pk, query in typed.iterator():
+        for _, text in parse_qsl(str(query)):
+            term = " ".join(text.casefold().split())
+            if term.strip("@") in words or any(each in term for each in whole):
+                found.append(pk)
+                break
+    return found
+
+
+def missing_unexplained() -> int:
+    """Returns how many personal values are gone that no entry says were erased.
+
+    That is the commitments of all entries, less the values that are there, less the `count` of
+    every erasure. 0 for a log whose values went lawfully; above it somebody deleted them by hand,
+    below it an entry claims more than is gone. One statement, so that it may run beside writers.
+    """
+    keys, number = {
+        "sqlite": ("json_each(commitments)", "details ->> 'count'"),
+        "postgresql": ("jsonb_each(commitments)", "(details ->> 'count')::bigint"),
+    }[connection.vendor]
+    entries, values = Entry._meta.db_table, PersonalValue._meta.db_table  # noqa: SLF001 - public
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT (SELECT coalesce(sum((SELECT count(*)"  # noqa: S608 - names of our schema
+            f" FROM {keys} WHERE key <> %s)), 0) FROM {entries})"
+            f" - (SELECT count(*) FROM {values})"
+            f" - (SELECT coalesce(sum({number}), 0) FROM {entries} WHERE kind = %s)",
+            [BLINDING, kinds.PERSONAL_VALUES_ERASED],
+        )
+        return int(cursor.fetchone()[0])
+
+
+def _delete(values: Iterable[int]) -> int:
+    """Deletes values by key; returns how many were there: another run may have been first."""
+    keys = list(values)
+    return sum(
+        PersonalValue.objects.filter(pk__in=keys[start : start + BATCH]).delete()[0]
+        for start in range(0, len(keys), BATCH)
+    )

@@ -26,6 +26,7 @@ SIGN_IN_FAILED = "visitor:session:refused"
 PASSWORD_CHANGED = "applicant:password:changed"  # noqa: S105 - a kind
 ACCOUNT_PSEUDONYMISED = "operator:account:pseudonymised"
 PERSONAL_VALUES_ERASED = "portal:personal_values:erased"
+WORDS_ERASED = "portal:words:erased"
 ROLES_CHANGED = "operator:account:roles_changed"
 MAINTAINERS_CHANGED = "operator:dataset:maintainers_changed"
 INSTITUTION_RULED = "operator:institution:ruled"
@@ -92,8 +93,9 @@ KINDS: dict[str, Fields] = {
     SIGNED_IN: _fields("method"),
     SIGN_IN_FAILED: _fields("", "email"),
     PASSWORD_CHANGED: _fields("how"),
-    ACCOUNT_PSEUDONYMISED: _fields("reason"),
-    PERSONAL_VALUES_ERASED: _fields("what before count kept"),
+    ACCOUNT_PSEUDONYMISED: _fields("", "reason"),
+    PERSONAL_VALUES_ERASED: _fields("what before count kept", "reason"),
+    WORDS_ERASED: _fields("before count"),
     ROLES_CHANGED: _fields("before after"),
     MAINTAINERS_CHANGED: _fields("added removed"),
     INSTITUTION_RULED: _fields("standing previous name"),
@@ -145,12 +147,12 @@ KINDS: dict[str, Fields] = {
     LINK_ISSUED: _fields("grant expires_at"),
     LINK_RENEWED: _fields("grant expires_at"),
     LINK_REVOKED: _fields("grant", "reason"),
-    LINK_REFUSED: _fields("why path"),
+    LINK_REFUSED: _fields("why", "path"),
     TOKEN_CREATED: _fields("grant"),
     TOKEN_REVOKED: _fields("grant"),
-    TOKEN_REFUSED: _fields("why path"),
+    TOKEN_REFUSED: _fields("why", "path"),
     DOWNLOAD_POLICY_CHANGED: _fields("before after"),
-    GRANT_NETWORKS_CHANGED: _fields("before after"),
+    GRANT_NETWORKS_CHANGED: _fields("", "before after"),
     # `bytes` were really sent, as far as who sent them tells; null where nobody knows.
     FILE_DOWNLOADED: _fields(f"{_transfer} path sha256"),
     ARCHIVE_DOWNLOADED: _fields(f"{_transfer} name etag"),

@@ -5,6 +5,7 @@
     python verify_log.py --key VKEY --export log.jsonl ...
     python verify_log.py --key VKEY --kept old.txt --latest new.txt --proof proof.json
     python verify_log.py --key VKEY --kept old.txt --url https://portal.example --witness VKEY
+    python verify_log.py --key VKEY --kept old.txt --url https://portal.example --receipt r.json
 
 Needs Python 3.11 or newer and the package `cryptography`; this one file is all there is of it. VKEY
 is the line that the portal shows at /log/key: keep it, with a checkpoint, from the first day on;
@@ -15,12 +16,12 @@ Exit codes: 0 all holds, 1 something does not, 2 it could not be checked. Hashes
 
 import argparse
 import base64
-import binascii
 import hashlib
+import http.client
 import json
 import sys
 import urllib.request
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,6 +49,15 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
+def require_hashes(proof: Sequence[bytes]) -> None:
+    """Raises Wrong unless each element has the length of a hash.
+
+    With one longer or shorter, what is hashed as two nodes could be read as two others.
+    """
+    if any(len(each) != len(EMPTY_ROOT) for each in proof):
+        raise Wrong("A hash of the proof has not the length of a hash: the proof was forged.")
+
+
 def root_of_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:
     """Returns the root that follows from a leaf hash and its proof (RFC 9162, 2.1.3.2).
 
@@ -55,6 +65,7 @@ def root_of_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]
     """
     if not 0 <= index < size:
         raise Wrong(f"There is no entry {index} in a log of size {size}.")
+    require_hashes(proof)
     place, last, found = index, size - 1, leaf
     for each in proof:
         if last == 0:
@@ -89,6 +100,7 @@ def check_consistency(  # noqa: C901 - the RFC's algorithm, step by step
         if proof or first_root != second_root:
             raise Wrong(f"Two logs of size {first} have different contents.")
         return
+    require_hashes(proof)
     path = [first_root, *proof] if first & (first - 1) == 0 else [*proof]
     if not path:
         raise Wrong("The consistency proof is too short.")
@@ -148,7 +160,7 @@ def parse_key(text: str, kind: bytes = ED25519) -> Key:
     try:
         name, identity, encoded = text.strip().split("+", 2)
         content = base64.b64decode(encoded, validate=True)
-    except (ValueError, binascii.Error) as error:
+    except ValueError as error:
         raise Wrong("This is not a public key of a log (name+hash+base64).") from error
     key = Key(name, content[1:], kind)
     if content[:1] != kind or len(content) != 33 or key.id.hex() != identity:
@@ -165,7 +177,7 @@ def open_note(note: str, key: Key) -> Checkpoint:
             continue  # signed by somebody else besides
         try:
             Ed25519PublicKey.from_public_bytes(key.public).verify(content[4:], text.encode())
-        except InvalidSignature as error:
+        except (InvalidSignature, UnicodeEncodeError) as error:
             raise Wrong("The checkpoint's signature is not valid: it was changed.") from error
         signed = True
     if not signed:
@@ -222,16 +234,18 @@ def _parse_text(text: str, origin: str) -> Checkpoint:
     return found
 
 
-def check_receipt(receipt: dict, key: Key) -> Checkpoint:  # type: ignore[type-arg]  # JSON
+def check_receipt(receipt: object, key: Key) -> Checkpoint:
     """Returns the checkpoint that a receipt's entry is proved by. Raises Wrong."""
+    told = receipt if isinstance(receipt, dict) else {}
+    index, leaf, note = told.get("index"), told.get("leaf"), told.get("checkpoint")
+    if type(index) is not int or not isinstance(leaf, str) or not isinstance(note, str):
+        raise Wrong("This is not a receipt.")
     try:
-        proof = [base64.b64decode(each, validate=True) for each in receipt["proof"]]
-        leaf, index = receipt["leaf"].encode(), int(receipt["index"])
-        note = str(receipt["checkpoint"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        proof, content = read_proof(told), leaf.encode()
+    except ValueError as error:
         raise Wrong("This is not a receipt.") from error
     checkpoint = open_note(note, key)
-    check_inclusion(leaf_hash(leaf), index, checkpoint.size, proof, checkpoint.root)
+    check_inclusion(leaf_hash(content), index, checkpoint.size, proof, checkpoint.root)
     return checkpoint
 
 
@@ -288,6 +302,7 @@ def check_export(lines: Iterable[str], key: Key) -> Exported:
     return Exported(checkpoint, proved, unproved)
 
 
+BLINDING = "blinding"  # random bytes, so that nobody guesses an entry that commits to nothing
 LEAF = ("actor", "at", "commitments", "details", "id", "kind", "subject", "trail")
 
 
@@ -296,7 +311,7 @@ def _check_exported(entry: dict[str, Any], checkpoint: Checkpoint) -> None:
         path = [base64.b64decode(each, validate=True) for each in proof["inclusion"]]
         leaf = leaf_hash(canonical({name: entry[name] for name in LEAF} | {"v": 1}))
         check_inclusion(leaf, proof["index"], checkpoint.size, path, checkpoint.root)
-    if set(entry["personal"]) != set(entry["commitments"]):
+    if set(entry["personal"]) != set(entry["commitments"]) - {BLINDING}:
         raise Wrong("The entry has other personal values than it commits to.")
     for name, kept in entry["personal"].items():
         if kept is None:
@@ -304,6 +319,14 @@ def _check_exported(entry: dict[str, Any], checkpoint: Checkpoint) -> None:
         committed = hashlib.sha256(bytes.fromhex(kept["salt"]) + canonical(kept["value"]))
         if committed.hexdigest() != entry["commitments"][name]:
             raise Wrong(f"The entry does not commit to the value given as its {name}.")
+
+
+def read_proof(told: object) -> list[bytes]:
+    """Returns the hashes of a proof as the portal tells them. Raises ValueError."""
+    proof = told.get("proof") if isinstance(told, dict) else None
+    if not isinstance(proof, list) or not all(isinstance(each, str) for each in proof):
+        raise ValueError("this is not a proof, JSON with the name proof.")
+    return [base64.b64decode(each, validate=True) for each in proof]
 
 
 def check_growth(kept: Checkpoint, latest: Checkpoint, proof: Sequence[bytes]) -> None:
@@ -324,32 +347,73 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--export", nargs="+", type=Path, default=[], help="exports (JSON Lines)")
     parser.add_argument("--kept", type=Path, help="a checkpoint that you kept")
     parser.add_argument("--latest", type=Path, help="today's checkpoint")
-    parser.add_argument("--proof", type=Path, help="the consistency proof between the two")
-    parser.add_argument("--url", help="fetch today's checkpoint and the proof from this portal")
+    parser.add_argument(
+        "--proof", nargs="+", type=Path, default=[], help="consistency proofs between checkpoints"
+    )
+    parser.add_argument("--url", help="fetch today's checkpoint and the proofs from this portal")
     parser.add_argument("--witness", help="a witness's public key: it must have cosigned")
     asked = parser.parse_args(arguments)
     if not (asked.receipt or asked.export or (asked.kept and (asked.latest or asked.url))):
         parser.error("name a --receipt, an --export, or a --kept checkpoint and --latest or --url")
     try:
-        key = parse_key(Path(asked.key).read_text() if Path(asked.key).is_file() else asked.key)
-        for path in asked.receipt:
-            for receipt in _receipts(json.loads(path.read_text())):
-                held = check_receipt(receipt, key)
-                sys.stdout.write(f"{path}: holds, in the log of size {held.size:,}.\n")
-        for path in asked.export:
-            _check_file(path, key)
-        if asked.kept:
-            _compare(asked, key)
+        return _check(asked)
     except Wrong as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    except (OSError, ValueError) as error:
-        sys.stderr.write(f"It could not be checked: {error}\n")
-        return 2
-    return 0
+    except RecursionError:
+        sys.stderr.write("It could not be checked: this is not JSON that the portal writes.\n")
+    except (OSError, ValueError, OverflowError, http.client.HTTPException) as error:
+        told = " ".join(str(error).split()) or type(error).__name__
+        sys.stderr.write(f"It could not be checked: {told}\n")
+    return 2
 
 
-def _check_file(path: Path, key: Key) -> None:
+def _check(asked: argparse.Namespace) -> int:
+    key = parse_key(_text(Path(asked.key)) if Path(asked.key).is_file() else asked.key)
+    proofs = [json.loads(_text(path)) for path in asked.proof]
+    known = [open_note(_text(asked.kept), key)] if asked.kept else []
+    # Before the latest one, so that it is not newer than that.
+    witnessed = (
+        _fetch(asked.url, "/log/checkpoint/witnessed") if asked.witness and asked.url else ""
+    )
+    if asked.latest or asked.url:
+        note = _latest(asked)
+        known.append(open_note(note, key))
+        if asked.witness:
+            _check_witness(asked, key, known[-1], witnessed or note)
+    if asked.kept and len(known) > 1:
+        _compare((known[0], known[1]), proofs, asked.url)
+    return _compare_held(asked, key, known, proofs)
+
+
+def _compare_held(
+    asked: argparse.Namespace, key: Key, known: Sequence[Checkpoint], proofs: Sequence[object]
+) -> int:
+    """Checks receipts and exports, and compares their checkpoints with those that are known."""
+    code, seen = 0, [*known]
+    for path, held in _held(asked, key):
+        for one in seen:
+            if one.size == held.size:  # two of one size need no proof
+                check_consistency(one.size, held.size, [], one.root, held.root)
+        seen.append(held)
+        if not any(_is_one_log(held, one, proofs, asked.url) for one in reversed(known)):
+            code = 2 if known else code
+            sys.stdout.write(f"{path}: {_NOT_COMPARED[bool(known)]}\n")
+    return code
+
+
+def _held(asked: argparse.Namespace, key: Key) -> Iterator[tuple[Path, Checkpoint]]:
+    """The checkpoint of each receipt and of each export, once it was checked."""
+    for path in asked.receipt:
+        for receipt in _receipts(json.loads(_text(path))):
+            held = check_receipt(receipt, key)
+            sys.stdout.write(f"{path}: holds, in the log of size {held.size:,}.\n")
+            yield path, held
+    for path in asked.export:
+        yield path, _check_file(path, key)
+
+
+def _check_file(path: Path, key: Key) -> Checkpoint:
     with path.open(encoding="utf-8") as lines:
         held = check_export(lines, key)
     size = f"{held.checkpoint.size:,}"
@@ -357,9 +421,10 @@ def _check_file(path: Path, key: Key) -> None:
     if held.unproved:
         told = "have no proof: they came after its checkpoint, or are not in the log at all"
         sys.stdout.write(f"{path}: {held.unproved:,} entries {told}.\n")
+    return held.checkpoint
 
 
-def _receipts(told: object) -> list[dict]:  # type: ignore[type-arg]  # JSON
+def _receipts(told: object) -> list[object]:
     """The receipts of a file: one, or those of the pieces that a download came in."""
     pieces = told.get("receipts") if isinstance(told, dict) else None
     if pieces is not None and not (isinstance(pieces, list) and pieces):
@@ -367,42 +432,82 @@ def _receipts(told: object) -> list[dict]:  # type: ignore[type-arg]  # JSON
     return pieces or [told]
 
 
-def _compare(asked: argparse.Namespace, key: Key) -> None:
-    kept = open_note(asked.kept.read_text(), key)
-    seen = _fetch(f"{asked.url}/log/checkpoint/witnessed") if asked.witness and asked.url else ""
-    note = asked.latest.read_text() if asked.latest else _fetch(f"{asked.url}/log/checkpoint")
-    latest = open_note(note, key)
-    told = asked.proof.read_text() if asked.proof else None
-    check_growth(kept, latest, _growth(asked.url, kept, latest, told))
+_NOT_COMPARED = {
+    False: "not compared with another checkpoint, so it may be of a log that only you were shown; "
+    "give --kept or --url.",
+    True: "not compared with the checkpoint that you gave; give --url, or a --proof between both.",
+}
+
+
+def _latest(asked: argparse.Namespace) -> str:
+    if asked.latest:
+        return _text(asked.latest)
+    note = _fetch(asked.url, "/log/checkpoint")
+    if "\n\n\N{EM DASH} " not in note:
+        raise ValueError("what came from --url is not a signed checkpoint.")
+    return note
+
+
+def _compare(
+    both: tuple[Checkpoint, Checkpoint], proofs: Sequence[object], url: str | None
+) -> None:
+    kept, latest = both
+    grows = latest.size > kept.size
+    proof = _proof_between(kept.size, latest.size, proofs, url) if grows else []
+    if proof is None and len(proofs) == 1:
+        proof = read_proof(proofs[0])  # which does not tell its sizes
+    if proof is None:
+        raise ValueError("there is no proof between the two; give --proof or --url.")
+    check_growth(kept, latest, proof)
     sys.stdout.write(f"The log of size {latest.size:,} holds all {kept.size:,} entries you knew.\n")
-    if asked.witness:
-        _check_witness(asked, key, latest, seen or note)
 
 
 def _check_witness(asked: argparse.Namespace, key: Key, latest: Checkpoint, note: str) -> None:
     """The newest checkpoint that has a cosignature may be older than the latest one."""
     witness, seen = parse_key(asked.witness, COSIGNATURE), open_note(note, key)
     when = datetime.fromtimestamp(cosigned_at(note, witness), UTC)
-    check_growth(seen, latest, _growth(asked.url, seen, latest, None))
+    proof = _proof_between(seen.size, latest.size, [], asked.url) if seen.size < latest.size else []
+    check_growth(seen, latest, proof or [])
     said = f"{witness.name} cosigned its first {seen.size:,} entries on"
     sys.stdout.write(f"{said} {when:%Y-%m-%d at %H:%M:%S} UTC.\n")
 
 
-def _growth(url: str, first: Checkpoint, second: Checkpoint, told: str | None) -> list[bytes]:
-    """The consistency proof between two checkpoints, as a file told it or the portal does."""
-    if second.size <= first.size:
-        return []
-    query = f"/log/proof/consistency?first={first.size}&second={second.size}"
-    told = told or _fetch(f"{url}{query}")
+def _is_one_log(
+    one: Checkpoint, other: Checkpoint, proofs: Sequence[object], url: str | None
+) -> bool:
+    """Whether two checkpoints were compared, and are of one log. Raises Wrong if they differ."""
+    first, second = sorted((one, other), key=lambda each: each.size)
+    equal = first.size == second.size
+    proof = [] if equal else _proof_between(first.size, second.size, proofs, url)
+    if proof is None:
+        return False
+    check_consistency(first.size, second.size, proof, first.root, second.root)
+    return True
+
+
+def _proof_between(
+    first: int, second: int, proofs: Sequence[object], url: str | None
+) -> list[bytes] | None:
+    """The consistency proof that is given or, with an address, to be had. None if neither."""
+    for told in proofs:
+        if isinstance(told, dict) and (told.get("first"), told.get("second")) == (first, second):
+            return read_proof(told)
+    if not url:
+        return None
+    return read_proof(json.loads(_fetch(url, f"/log/proof/consistency?{first=}&{second=}")))
+
+
+def _text(path: Path) -> str:
     try:
-        return [base64.b64decode(each, validate=True) for each in json.loads(told)["proof"]]
-    except (KeyError, TypeError) as error:
-        raise ValueError("this is not a proof, JSON with the name proof.") from error
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not a text in UTF-8.") from error
 
 
-def _fetch(url: str) -> str:
-    if not url.startswith(("https://", "http://")):
+def _fetch(portal: str, address: str) -> str:
+    if not portal.startswith(("https://", "http://")):
         raise ValueError("the address must start with https://")
+    url = portal.rstrip("/") + address
     with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - looked at above
         return str(answer.read(1 << 20).decode())
 

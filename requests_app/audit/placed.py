@@ -4,6 +4,7 @@ Rows are plain tuples with their columns as stored, so that an edit of any of th
 hashes them, and a million pass in seconds.
 """
 
+import json
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ Row = tuple[int, bytes, int, str, str, str, str, str, str, str]
 
 Value = tuple[int, str, str, str]
 """A personal value that was not erased: the id of its entry, its field, the value, the salt."""
+
+_written: Final = json.JSONEncoder().encode
 
 Values = dict[int, list[Value]]
 
@@ -75,8 +78,15 @@ def instant(stored: str) -> str:
 
 
 def decoded(stored: str) -> Any:
-    """Returns a stored JSON value. Raises ValueError where there is none."""
-    return orjson.loads(stored)
+    """Returns a stored JSON value. Raises ValueError where there is none.
+
+    On SQLite, which keeps the text: also where it is not the one that Django writes. A name that
+    stands in it twice would be read as one value here and as the other elsewhere.
+    """
+    value = orjson.loads(stored)
+    if connection.vendor == "sqlite" and _written(value) != stored:
+        raise ValueError("this is not JSON as Django writes it")
+    return value
 
 
 def _rows(statement: str, *values: int) -> list[Any]:

@@ -21,6 +21,13 @@ def story(trail: str) -> QuerySet[Entry]:
     return entries.order_by("pk")
 
 
+def page_asked_for(text: str | None) -> int:
+    """The page of a story that an address asks for, counted from 1; the first for anything else."""
+    told = text or ""
+    is_number = told.isascii() and told.isdigit() and len(told) <= 6
+    return max(1, int(told)) if is_number else 1
+
+
 def at_place(place: int) -> Leaf | None:
     """Returns the leaf at a place, with its entry; None where the log has none."""
     return Leaf.objects.select_related("entry").filter(place=place).first()

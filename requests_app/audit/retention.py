@@ -16,10 +16,14 @@ class Retention(StrEnum):
     AGREEMENT = "agreement"
 
 
-# Every personal field of `audit.kinds`, under whatever kind of entry it stands.
+# Every personal field of `audit.kinds`, under whatever kind of entry it stands. Personal, `before`
+# and `after` are the networks of a grant, and `path` is what was asked for and refused.
 FIELDS: Final[dict[str, Retention]] = {
     "ip": Retention.NETWORK,
     "user_agent": Retention.NETWORK,
+    "before": Retention.NETWORK,
+    "after": Retention.NETWORK,
+    "path": Retention.NETWORK,
     "email": Retention.CONTACT,
     "recipient": Retention.CONTACT,
     "query": Retention.CONTACT,

@@ -27,8 +27,8 @@ def sequence() -> int:
     Safe at any time, twice at once, and to kill: a batch is one transaction.
     """
     placed = 0
-    while Unsequenced.objects.exists() and (count := sequence_batch()):
-        placed += count
+    while Unsequenced.objects.exists():
+        placed += sequence_batch()
     return placed
 
 
@@ -39,8 +39,9 @@ def sequence_batch() -> int:
     Returns how many. Costs the batch and the logarithm of the tree's size.
     """
     take_turn()
-    waiting = Unsequenced.objects.order_by("pk").values_list("pk", flat=True)[:BATCH]
-    entries = Entry.objects.filter(pk__in=list(waiting)).order_by("pk")
+    waiting = list(Unsequenced.objects.order_by("pk").values_list("pk", flat=True)[:BATCH])
+    # A row that was put there by hand must not stop the log: its entry has a place, or is none.
+    entries = Entry.objects.filter(pk__in=waiting, leaf=None).order_by("pk")
     frontier = merkle.Frontier(tree.size(), tree.StoredTree())
     first, hashes = frontier.size, [merkle.leaf_hash(leaf_of(entry)) for entry in entries]
     nodes = frontier.extend(hashes)
@@ -50,7 +51,7 @@ def sequence_batch() -> int:
     ]
     Leaf.objects.bulk_create(leaves)
     TreeNode.objects.bulk_create(TreeNode(height=h, index=i, hash=each) for h, i, each in nodes)
-    Unsequenced.objects.filter(pk__in=[leaf.entry_id for leaf in leaves]).delete()
+    Unsequenced.objects.filter(pk__in=waiting).delete()
     return len(leaves)
 
 

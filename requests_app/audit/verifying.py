@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final
 
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef
+from django.utils import timezone
 
 from requests_app.audit import canonical, merkle, outsider, placed, tree
 from requests_app.audit.models import Entry, Leaf, SignedCheckpoint, TreeNode
@@ -24,6 +25,9 @@ Progress = Callable[[int, int], None]
 
 LATENESS: Final = timedelta(minutes=10)
 """How much earlier than a checkpoint an entry after it may be dated: a long transaction."""
+
+HASTE: Final = timedelta(minutes=10)
+"""How much later than the checkpoint that covers it an entry may be dated: clocks that differ."""
 
 _CHUNK: Final = 1 << merkle.STEP << 3
 
@@ -62,7 +66,7 @@ class _Run:
         self.frontier = merkle.Frontier()
         self.checkpoints = 0
         self.not_before: datetime | None = None
-        self.earliest = ""
+        self.earliest = self.latest = ""
 
     def begin(self, note: str) -> int:
         """Goes on from a trusted checkpoint, once the stored tree has its root there."""
@@ -76,6 +80,8 @@ class _Run:
         self.frontier = merkle.Frontier(trusted.size, stored)
         if self.frontier.root() != trusted.root:
             raise Wrong(f"The log's first {trusted.size:,} entries are not those you trust.")
+        if row := SignedCheckpoint.objects.filter(size=trusted.size).first():
+            self._dated(row.made_at)
         return trusted.size
 
     def from_place(self, start: int) -> Verified:
@@ -94,6 +100,8 @@ class _Run:
             values, kept = placed.personal_values(rows), []
             while (done := self.frontier.size) < end:
                 until = min(end, due.size) if due else end
+                by = max(due.made_at, self.not_before or due.made_at) if due else timezone.now()
+                self.latest = canonical.instant(by + HASTE)
                 kept += self._grow(rows[done - first : until - first], values)
                 if self.frontier.size < until:
                     raise Wrong(f"The entry at place {self.frontier.size} is missing.")
@@ -136,7 +144,15 @@ class _Run:
                 f"{_name(row)} is dated {at:.19}, and was added after the checkpoint of "
                 f"{self.not_before:%Y-%m-%d %H:%M:%S}: it is back-dated."
             )
+        if placed.instant(at) > self.latest:
+            raise Wrong(
+                f"{_name(row)} is dated {at:.19}, later than when it was signed: it is dated ahead."
+            )
         return found
+
+    def _dated(self, made_at: datetime) -> None:
+        self.not_before = made_at
+        self.earliest = canonical.instant(made_at - LATENESS)
 
     def _nodes(self, kept: list[merkle.Kept]) -> None:
         for height, nodes in groupby(sorted(kept), key=lambda node: node[0]):
@@ -169,8 +185,7 @@ class _Run:
             )
         if self.not_before and signed.made_at < self.not_before:
             raise Wrong(f"{name} is dated before the one it follows.")
-        self.not_before = signed.made_at
-        self.earliest = canonical.instant(signed.made_at - LATENESS)
+        self._dated(signed.made_at)
         self.checkpoints += 1
 
     def _nothing_besides(self, total: int) -> None:
@@ -185,6 +200,12 @@ class _Run:
         if besides is not None:
             raise Wrong(
                 f"The entry number {besides.pk} was inserted past the log: it has no place."
+            )
+        is_entry = Exists(Entry.objects.filter(pk=OuterRef("pk"), leaf=None))
+        spare = Waiting.objects.filter(~is_entry).order_by("pk").first()
+        if spare is not None:
+            raise Wrong(
+                f"A place is waited for by the entry number {spare.pk}, which has one or is gone."
             )
 
 

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.db.models import (
     BigIntegerField,
+    Case,
     CharField,
     Count,
     DateField,
@@ -25,17 +26,26 @@ from django.db.models import (
     Subquery,
     Sum,
     UUIDField,
+    When,
 )
 from django.db.models.functions import Coalesce
+from django.db.models.lookups import GreaterThan
 from django.utils.crypto import constant_time_compare
 
+from requests_app import conf
 from requests_app.datasets.models import File, Release
 from requests_app.distribution.models import AccessToken, DownloadLink, Grant, GrantState
 from requests_app.distribution.policy import Limits, is_inside, limits_of
 from requests_app.distribution.prepared import Prepared
 from requests_app.distribution.reconsents import is_suspended, suspended, suspended_column
 from requests_app.distribution.tokens import Sort, digest, read_token
-from requests_app.distribution.transfers import UNCOUNTED, DailyUse, day_of, unsettled
+from requests_app.distribution.transfers import (
+    UNCOUNTED,
+    DailyUse,
+    day_of,
+    lasting,
+    unsettled,
+)
 from requests_app.distribution.verdicts import HIDDEN, SENTENCES, Verdict
 from requests_app.requests.states import State
 
@@ -98,7 +108,9 @@ def resolve(token: str, now: datetime, ip: str = "") -> Access:
     that takes the same time wherever the texts differ.
     """
     claim = read_token(token)
-    found = _CREDENTIALS[claim.sort].first(pk=claim.row_id, now=now, day=day_of(now))
+    found = _CREDENTIALS[claim.sort].first(
+        pk=claim.row_id, now=now, day=day_of(now), most=_own_most()
+    )
     kept = found.secret_sha256 if found else _NOBODYS
     ours = constant_time_compare(claim.secret_sha256, kept)
     if found is None or not (ours and claim.genuine):
@@ -131,7 +143,7 @@ def use_of(grant: Grant, now: datetime) -> Use:
     row: Any = (
         Grant.objects.filter(pk=grant.pk)
         .select_related("dataset__download_policy")
-        .annotate(**use_columns(day_of(now), "pk"))
+        .annotate(**use_columns(day_of(now), _own_most(), "pk"))
         .defer("dataset__card")
         .get()
     )
@@ -238,13 +250,13 @@ def _verdict(found: Credential, now: datetime, ip: str) -> Verdict:
     return Verdict.ALLOWED if inside else Verdict.OUTSIDE_NETWORK
 
 
-def _with_use(rows: Any, pk: Any, now: Any, day: Any) -> Any:
+def _with_use(rows: Any, pk: Any, now: Any, day: Any, most: Any) -> Any:
     """The row of a credential with all that its verdict depends on."""
     return (
         rows.filter(pk=pk)
         .order_by()
         .select_related(*_READ, "grant__dataset__download_policy")
-        .annotate(is_suspended=suspended_column(now, "grant__"), **use_columns(day))
+        .annotate(is_suspended=suspended_column(now, "grant__"), **use_columns(day, most))
         .defer(*_unread())
     )
 
@@ -268,16 +280,27 @@ def _unread() -> Iterator[str]:
                 yield f"{path}__{field.name}"
 
 
-def use_columns(day: Any, grant: str = "grant") -> dict[str, Coalesce]:
-    """What a grant has used of its limits that day, to annotate rows where `grant` is its key."""
-    mine = unsettled().filter(grant=OuterRef(grant)).order_by().values("grant")
-    counted = mine.exclude(kind__in=UNCOUNTED)
-    today = DailyUse.objects.filter(grant=OuterRef(grant), day=day)
+def use_columns(day: Any, most: Any, grant: str = "grant") -> dict[str, Any]:
+    """What a grant has used of its limits that day, to annotate rows where `grant` is its key.
+
+    What is promised is added up only where bytes are limited: to `most` a day, or by the dataset.
+    """
+    its = {"grant": OuterRef(grant)}
+    data = unsettled().filter(**its).exclude(kind__in=UNCOUNTED).order_by().values("grant")
+    runs = lasting().filter(**its).order_by().values("grant")
+    today = DailyUse.objects.filter(**its, day=day)
+    of_dataset = f"{'' if grant == 'pk' else 'grant__'}dataset__download_policy__bytes_per_day"
+    promised = _number(data.annotate(found=Sum("promised")))
+    limit = Coalesce(F(of_dataset), most, output_field=BigIntegerField())
     return {
-        "running": _number(mine.annotate(found=Count("pk"))),
-        "bytes_promised": _number(counted.annotate(found=Sum("promised"))),
+        "running": _number(runs.annotate(found=Count("pk"))),
+        "bytes_promised": Case(When(GreaterThan(limit, 0), then=promised), default=0),
         "bytes_used": _number(today.values(found=F("bytes"))),
     }
+
+
+def _own_most() -> int:
+    return conf.download_limits().bytes_per_day
 
 
 def _use(row: Any, grant: Grant) -> Use:
@@ -316,6 +339,7 @@ _CREDENTIALS: Final = {
         pk=UUIDField(),
         now=DateTimeField(),
         day=DateField(),
+        most=BigIntegerField(),
     )
     for sort, rows in ((Sort.LINK, DownloadLink.objects), (Sort.ACCESS, AccessToken.objects))
 }

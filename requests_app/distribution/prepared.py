@@ -9,11 +9,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Generic, TypeVar
 
-from django.db import connection, models
+from django.db import InterfaceError, OperationalError, connection, models
 from django.db.models import Expression, QuerySet
-from django.db.models.query import ModelIterable
+from django.db.models.query import get_related_populators
 
 M = TypeVar("M", bound=models.Model)
 
@@ -63,33 +64,57 @@ class Prepared(Generic[M]):
         self._of_thread = threading.local()  # as Django's connections are
 
     def first(self, **values: Any) -> M | None:
-        """Returns the first row for these values, None when there is none. One query."""
+        """Returns the first row for these values, None when there is none. One query.
+
+        A question changes nothing, so it is asked again over a new connection where the old one has
+        gone: nothing else need find out beforehand.
+        """
         compiled: _Compiled[M] | None = getattr(self._of_thread, "compiled", None)
         if compiled is None:
             given = {name: Parameter(name, field) for name, field in self._fields.items()}
             compiled = self._of_thread.compiled = _Compiled(self._write(**given)[:1])
-        return next(iter(compiled.rows(values)), None)
+        if connection.in_atomic_block:
+            return compiled.first(values)
+        connection.health_check_done = True  # type: ignore[attr-defined]  # as Django has it
+        try:
+            return compiled.first(values)
+        except (OperationalError, InterfaceError):
+            connection.close()
+            return compiled.first(values)
 
 
 class _Compiled(Generic[M]):
-    """A query as one connection, and so one thread, sends it."""
+    """A query as one connection, and so one thread, sends it, and how its row becomes an object.
+
+    The latter is what `ModelIterable` does for every evaluation anew.
+    """
 
     def __init__(self, rows: "QuerySet[M]") -> None:
-        self._rows = rows
         compiler = rows.query.get_compiler(using=rows.db)
         self._sql, self._slots = compiler.as_sql()
-        self._values: dict[str, Any] = {}
-        # Rows become objects by Django's own way, which asks the query for its compiler and that
-        # for its text: only the text is ours.
-        compiler.as_sql = self._as_sql
-        rows.query.get_compiler = lambda *_, **__: compiler  # type: ignore[method-assign]
-
-    def rows(self, values: dict[str, Any]) -> "ModelIterable[M]":
-        """Returns the objects for these values, asked for when they are iterated over."""
-        self._values = values
-        return ModelIterable(self._rows)
-
-    def _as_sql(self, *_: Any, **__: Any) -> tuple[str, tuple[Any, ...]]:
-        return self._sql, tuple(
-            slot.value(self._values) if isinstance(slot, _Slot) else slot for slot in self._slots
+        info, self._alias = compiler.klass_info, rows.db
+        self._model, own = info["model"], info["select_fields"]
+        self._own = slice(own[0], own[-1] + 1)
+        self._names = [column.target.attname for column, _, _ in compiler.select[self._own]]
+        self._related = get_related_populators(  # type: ignore[call-arg]  # of a newer Django
+            info, compiler.select, self._alias
         )
+        self._annotations = compiler.annotation_col_map or {}
+        converters = compiler.get_converters([column for column, _, _ in compiler.select])
+        self._converted = partial(compiler.apply_converters, converters=converters)
+
+    def first(self, values: dict[str, Any]) -> M | None:
+        """Returns the object for these values."""
+        given = [slot.value(values) if isinstance(slot, _Slot) else slot for slot in self._slots]
+        with connection.cursor() as cursor:
+            cursor.execute(self._sql, given)
+            found = cursor.fetchone()
+        if found is None:
+            return None
+        (row,) = self._converted([found])
+        made: M = self._model.from_db(self._alias, self._names, row[self._own])
+        for related in self._related:
+            related.populate(row, made)
+        for name, column in self._annotations.items():
+            setattr(made, name, row[column])
+        return made

@@ -19,7 +19,7 @@ def protect(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("requests_app", "0014_failed_documents"),
+        ("requests_app", "0015_guards_anew"),
     ]
 
     operations = [

@@ -5,7 +5,7 @@ The content lies encrypted (a download link is in it) and is erased once the mes
 
 import json
 from base64 import b64decode, b64encode, urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -14,6 +14,7 @@ from typing import Any
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
+from django.db.models import Q
 from django.template.loader import render_to_string
 
 from requests_app import conf, queue
@@ -60,9 +61,22 @@ def post(
     return message
 
 
-def forget(address: str) -> int:
-    """Deletes every message to an address, sent or not; returns how many. Part of a verb."""
-    return Message.objects.filter(recipient__iexact=address).delete()[0]
+def forget(*, addresses: Collection[str], names: Collection[str], trails: Collection[str]) -> int:
+    """Deletes every message to one of the addresses, sent or not; returns how many.
+
+    In `trails`, the names are taken out of the subjects of messages to others. Part of a verb.
+    """
+    theirs = Q(pk__in=())
+    for address in addresses:
+        theirs |= Q(recipient__iexact=address)
+    deleted = Message.objects.filter(theirs).delete()[0]
+    for message in Message.objects.filter(trail__in=trails).only("subject"):
+        before = message.subject
+        for name in names:
+            message.subject = message.subject.replace(name, "(erased)")
+        if message.subject != before:
+            message.save(update_fields=["subject"])
+    return deleted
 
 
 def prune(before: datetime) -> int:

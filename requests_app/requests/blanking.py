@@ -16,3 +16,13 @@ def blank(access_request: AccessRequest) -> None:
         setattr(access_request, name, getattr(empty, name))
     access_request.save(update_fields=[*names, "updated_at"])
     access_request.named_people.all().delete()
+
+
+def unname(access_request: AccessRequest, address: str) -> None:
+    """Takes one person out of a request that names them. Part of a verb that locked the row."""
+    access_request.named_people.filter(email__iexact=address).delete()
+    if access_request.signatory_email.casefold() == address.casefold():
+        names = ["signatory_name", "signatory_position", "signatory_email"]
+        for name in names:
+            setattr(access_request, name, "")
+        access_request.save(update_fields=[*names, "updated_at"])

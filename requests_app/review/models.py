@@ -13,7 +13,10 @@ DECISIONS = (Verb.APPROVE, Verb.RETURN, Verb.REJECT)
 
 
 class Decision(models.Model):
-    """One decision by one approver on one signed agreement."""
+    """One decision by one approver on one signed agreement.
+
+    Its words are emptied when their time is over (`review.retention`); nothing else ever changes.
+    """
 
     access_request = models.ForeignKey(
         AccessRequest, on_delete=models.PROTECT, related_name="decisions"
@@ -33,7 +36,6 @@ class Decision(models.Model):
             models.CheckConstraint(
                 condition=Q(verb__in=[verb.value for verb in DECISIONS]), name="decision_verb_known"
             ),
-            models.CheckConstraint(condition=~Q(reason=""), name="decision_has_reason"),
         )
 
     def __str__(self) -> str:

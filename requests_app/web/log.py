@@ -125,7 +125,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
         answer = _text("Show the token of the metrics.\n", status=401)
         answer.headers["WWW-Authenticate"] = "Bearer"
         return answer
-    since, last = sequencing.waiting_since(), checkpoints.latest()
+    since, last = checkpoints.uncovered_since(), checkpoints.latest()
     figures = {
         "portal_log_entries": ("Entries that have a place in the log.", tree.size()),
         "portal_log_checkpoint_entries": (
@@ -133,7 +133,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
             last.size if last else 0,
         ),
         "portal_log_lag_seconds": (
-            "Age of the oldest entry without a place.",
+            "Age of the oldest entry that no checkpoint covers.",
             sequencing.age(since),
         ),
         "portal_documents_failing": (

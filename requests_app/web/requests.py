@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from requests_app.agreements.models import without_content
 from requests_app.agreements.outstanding import Outcome, open_agreement
+from requests_app.audit import reading
 from requests_app.datasets.models import Dataset
 from requests_app.distribution.models import Grant, GrantState
 from requests_app.distribution.reconsents import due_at, unmet_campaign
@@ -76,7 +77,7 @@ def request_detail(request: ApplicantRequest, access_request: AccessRequest) -> 
         "grants": grants,
         "to_sign": _to_sign(grants),
         "synthetic": active and access_request.dataset.releases.filter(is_synthetic=True).exists(),
-        "events": timeline(access_request),
+        "story": timeline(access_request, page=reading.page_asked_for(request.GET.get("story"))),
         "may": {verb.value: allows(access_request, verb) for verb in Verb},
     }
     return render(request, "web/requests/detail.html", context)

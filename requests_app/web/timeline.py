@@ -1,7 +1,7 @@
 """What happened to a request, in the applicant's words, read from the audit log."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from typing import Final
@@ -79,7 +79,8 @@ _GATHERED: Final = frozenset(
 class Event:
     """One line of the timeline. `at` is its instant, the last one when it stands for several.
 
-    `entry` is the id of the entry that it, or the last of them, is told from.
+    `entry` is the id of the entry that it is told from; `each` has the instant and the id of every
+    entry, where it stands for several.
     """
 
     at: datetime
@@ -87,25 +88,36 @@ class Event:
     tone: str = ""
     reason: str = ""
     entry: int | None = None
+    each: list[tuple[datetime, int]] = field(default_factory=list)
 
 
-def timeline(access_request: AccessRequest) -> list[Event]:
-    """Returns what the applicant may see of the request's story, the newest first.
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One page of a timeline, counted from 1, and whether there are older events."""
+
+    events: list[Event]
+    page: int
+    older: bool
+
+
+def timeline(access_request: AccessRequest, *, page: int = 1) -> Story:
+    """Returns what the applicant may see of a page of the request's story, the newest first.
 
     Of personal values only `reason` is read, which is addressed to the applicant; a private note is
     never fetched. At most three queries and one for the sums, whatever the number of entries.
     """
-    reasons = PersonalValue.objects.filter(field="reason")
+    reasons, first = PersonalValue.objects.filter(field="reason"), NEWEST * (page - 1)
     newest = (
         Entry.objects.filter(trail=access_request.audit_trail, kind__in=TOLD)
         .prefetch_related(Prefetch("personal_values", queryset=reasons, to_attr="reasons"))
-        .order_by("-pk")[:NEWEST]
+        .order_by("-pk")[first : first + NEWEST + 1]
     )
     entries = list(newest)
+    older, entries = len(entries) > NEWEST, entries[:NEWEST]
     of_others = any("{}" in TOLD[entry.kind][0] for entry in entries)
     names = _names(access_request) if of_others else {}
-    events = [*_told(entries, names), *_summed(access_request)]
-    return sorted(events, key=lambda event: event.at, reverse=True)
+    events = [*_told(entries, names), *(_summed(access_request) if page == 1 else ())]
+    return Story(sorted(events, key=lambda event: event.at, reverse=True), page, older)
 
 
 def _told(entries: Iterable[Entry], names: Mapping[str, str]) -> Iterator[Event]:
@@ -113,11 +125,12 @@ def _told(entries: Iterable[Entry], names: Mapping[str, str]) -> Iterator[Event]
         words, tone = TOLD[kind]
         each = list(run)
         if kind == kinds.SIGNATORY_INVITED and len(each) > 1:
-            yield Event(each[0].at, f"{len(each)} people were invited to sign the agreement", tone)
+            told = f"{len(each)} people were invited to sign the agreement"
+            yield Event(each[0].at, told, tone, each=_places(each))
             continue
-        if kind in _GATHERED:
-            often = f" ({len(each)} times)" if len(each) > 1 else ""
-            yield Event(each[0].at, words + often, tone, entry=each[0].pk)
+        if kind in _GATHERED and len(each) > 1:
+            often = f" ({len(each)} times)"
+            yield Event(each[0].at, words + often, tone, each=_places(each))
             continue
         for entry in each:
             reason = next((str(item.value) for item in entry.reasons), "")  # type: ignore[attr-defined]  # Prefetch
@@ -126,6 +139,10 @@ def _told(entries: Iterable[Entry], names: Mapping[str, str]) -> Iterator[Event]
             if entry.details.get("to") == State.SUBMITTED and kind == kinds.AGREEMENT_SIGNED:
                 told += " and submitted the request"
             yield Event(entry.at, told, tone, reason, entry.pk)
+
+
+def _places(entries: Iterable[Entry]) -> list[tuple[datetime, int]]:
+    return [(entry.at, entry.pk) for entry in entries]
 
 
 def _names(access_request: AccessRequest) -> dict[str, str]:

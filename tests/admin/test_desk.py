@@ -12,12 +12,16 @@ from django.urls import reverse
 from django.utils import timezone
 from lxml import html
 
+from requests_app.admin import log_search, timeline
 from requests_app.admin.activity import GROUPS, WEEKS
+from requests_app.admin.looking import LONGEST_QUERY
+from requests_app.agreements.signatories import Signatory
 from requests_app.audit import kinds, log
 from requests_app.audit.canonical import commitment
-from requests_app.audit.models import Entry
+from requests_app.audit.models import Entry, PersonalValue
 from requests_app.audit.origin import Origin, acting_from
-from tests.admin.places import QUEUE, at, page_of
+from tests.admin.places import QUEUE, at, form_of, page_of
+from tests.factories.cosigning import collect, ready_together
 from tests.factories.requests import UserFactory, approver, auditor, reviewer, superuser
 from tests.factories.review import granted, submitted
 
@@ -56,6 +60,45 @@ def test_a_person_is_found_by_address_and_by_name_with_all_that_happened_to_them
     expected = {entry.pk for entry in entries}
     for term in ("ada.larus@pier.example", "ada.larus@", "Ada Larus", "larus"):
         assert found(client, q=term) == expected, term
+
+
+def test_who_was_invited_to_sign_is_found_without_an_account(enter):
+    collect(ready_together("Bea Sterna"))
+    signatory = Signatory.objects.get(name="Bea Sterna")
+    invited = Entry.objects.get(subject=signatory.audit_ref)
+    signed = an_entry(kinds.AGREEMENT_COSIGNED, by=signatory, on=signatory.agreement)
+    client = enter(auditor())
+    for term in ("Bea Sterna", signatory.email, "sterna"):
+        assert {invited.pk, signed.pk} <= found(client, q=term), term
+
+
+def test_an_address_finds_the_sign_ins_that_failed_with_it_and_the_mails_to_it(enter):
+    tried = an_entry(kinds.SIGN_IN_FAILED, by=log.ANYONE, on=log.ANYONE, email="Ada@Pier.example")
+    mailed = an_entry(kinds.MESSAGE_SENT, on=log.Named("message:1"), recipient="ada@pier.example")
+    an_entry(kinds.SIGN_IN_FAILED, by=log.ANYONE, on=log.ANYONE, email="bea@pier.example")
+    an_entry(kinds.REQUEST_WITHDRAWN, on=log.Named("x:1"), reason="Write to ada@pier.example.")
+    assert found(enter(auditor()), q="ada@pier.example") == {tried.pk, mailed.pk}
+
+
+def test_a_path_finds_what_was_refused_of_it_too(enter, story):
+    grant, _, fetched, _ = story
+    refused = an_entry(kinds.LINK_REFUSED, on=grant, why="link_revoked", path="file/clips/0001.mp4")
+    assert found(enter(auditor()), q="clips/0001.mp4") == {fetched.pk, refused.pk}
+
+
+def test_nobody_who_matches_is_left_out_and_too_many_are_refused(enter, monkeypatch):
+    people = [UserFactory(full_name=f"Gull {number}") for number in range(60)]
+    for person in people:
+        an_entry(kinds.SIGNED_IN, by=person, on=person, method="password")
+    client = enter(auditor())
+    assert len(exported(client, "jsonl", q="Gull").splitlines()) == 1 + 60  # a checkpoint first
+    monkeypatch.setattr(log_search, "MOST_PEOPLE", 59)
+    page = client.get(at(LIST), {"q": "Gull"})
+    assert "More than 59 people match “Gull”" in page.text
+    assert found(client, q="Gull") == set()
+    refused = client.get(at("entry_export", "csv"), {"q": "Gull"})
+    assert refused.status_code == 400
+    assert "More than 59 people" in refused.text
 
 
 def test_a_request_and_its_agreement_lead_to_the_whole_story_of_the_request(enter, story):
@@ -190,6 +233,41 @@ def test_what_staff_searched_for_is_entered_as_a_personal_value(enter):
     assert "ada.larus" in entry.personal_values.get(field="query").value
 
 
+def test_a_list_answers_no_post(enter, story):
+    client = enter(auditor())
+    for name in (LIST, QUEUE, "entry_activity"):
+        assert client.post(at(name), {"q": "ada.larus@pier.example"}).status_code == 405
+    assert not Entry.objects.filter(kind=kinds.STAFF_LOOKED).exists()
+
+
+@pytest.mark.parametrize("verb", ["approve", "return", "reject"])
+def test_a_form_that_comes_back_with_its_faults_is_a_look(enter, verb):
+    access_request = submitted()
+    response = enter(approver(access_request.dataset)).post(form_of(access_request, verb), {})
+    assert response.status_code == 400
+    assert access_request.legal_name in response.text
+    entry = Entry.objects.get(kind=kinds.STAFF_LOOKED)
+    assert (entry.trail, entry.details["page"]) == (
+        access_request.audit_trail,
+        f"accessrequest_{verb}",
+    )
+
+
+@pytest.mark.parametrize(
+    "where", [at(LIST), reverse("admin:requests_app_entry_export", args=["csv"])]
+)
+def test_no_query_is_too_long_to_be_entered_whole(enter, story, where):
+    client = enter(auditor())
+    response = client.get(f"{where}?q={'+' * 600}ada.larus%40pier.example")
+    assert response.status_code == 200
+    list(response)
+    [query] = PersonalValue.objects.filter(field="query").values_list("value", flat=True)
+    assert query.endswith("+ada.larus%40pier.example")
+    response = client.get(f"{where}?q={'+' * LONGEST_QUERY}ada.larus%40pier.example")
+    assert response.status_code == 400
+    assert response.text == "Search for something shorter."
+
+
 def test_what_was_not_shown_is_no_look(enter):
     access_request = submitted()
     client = enter(approver())  # of another dataset
@@ -210,6 +288,22 @@ def test_nothing_is_shown_when_the_look_cannot_be_entered(enter, monkeypatch):
     response = client.get(page_of(access_request))
     assert response.status_code == 500
     assert access_request.legal_name not in response.text
+
+
+def test_the_story_of_a_request_goes_on_on_another_page(enter, monkeypatch):
+    monkeypatch.setattr(timeline, "NEWEST", 2)
+    access_request = submitted()
+    an_entry(kinds.REQUEST_RETURNED, on=access_request, reason="The oldest reason")
+    for _ in range(2):
+        an_entry(kinds.LINK_ISSUED, on=access_request)
+    client = enter(approver(access_request.dataset))
+    page = html.fromstring(client.get(page_of(access_request)).text)
+    assert "The oldest reason" not in page.text_content()
+    [older] = page.xpath("//nav[@aria-label='Pages of what happened']/a/@href")
+    page = html.fromstring(client.get(page_of(access_request) + older.partition("#")[0]).text)
+    assert "The oldest reason" in page.text_content()
+    links = page.xpath("//nav[@aria-label='Pages of what happened']/a/text()")
+    assert links == ["Newer"]
 
 
 def test_the_story_of_a_request_sums_the_looks(enter):

@@ -44,7 +44,7 @@ class TestNetworks:
         grant.refresh_from_db()
         assert grant.networks == "192.0.2.0/24 2001:db8::/32"
         entry = Entry.objects.get(kind=kinds.GRANT_NETWORKS_CHANGED)
-        assert (entry.details["before"], entry.details["after"]) == ("", grant.networks)
+        assert entry.personal_values.get(field="after").value == grant.networks
 
     def test_what_is_no_network_is_named(self, enter):
         grant = GrantFactory()

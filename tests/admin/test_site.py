@@ -124,7 +124,7 @@ def test_nothing_is_ever_deleted_and_little_is_added(enter, world, part):
             at(f"{part}_changelist"),
             {"action": "delete_selected", "_selected_action": [str(objects[part].pk)], "post": "y"},
         )
-        assert listed.status_code in {200, 302, 403}
+        assert listed.status_code in {403, 405}
     type(objects[part]).objects.get(pk=objects[part].pk)
 
 

@@ -51,17 +51,17 @@ def test_the_checkpoint_of_the_moment_of_signing_is_printed_embedded_and_committ
 
 def test_two_renders_with_the_log_growing_between_are_the_same_bytes(checkpoint):
     agreement = signed_agreement()
-    first = unsealed.render(agreement)
+    first = unsealed.render(agreement, None)
     happen()
     checkpoints.seal()
-    assert unsealed.render(agreement) == first
+    assert unsealed.render(agreement, None) == first
 
 
 def test_before_the_first_checkpoint_the_certificate_has_none_and_says_nothing_of_it():
     agreement = signed_agreement()
     happen()
     checkpoints.seal()
-    text, embedded = read(unsealed.render(agreement))
+    text, embedded = read(unsealed.render(agreement, None))
     assert "log_checkpoint" not in embedded
     assert "audit log" not in text
 

@@ -180,11 +180,11 @@ def test_a_countersignature_that_is_found_unsound_pauses_and_holds_up_no_other(m
     agreement = granted()
     grant = long_standing(agreement.grant)
     newer = signed_again(grant)
+    ours, another = (bytes(each.document.content) for each in (agreement, newer))
     honest = documents.seal_pdf
 
     def seal_another(content, *rest):
-        ours = bytes(agreement.document.content)
-        return honest(bytes(newer.document.content) if content == ours else content, *rest)
+        return honest(another if content == ours else content, *rest)
 
     monkeypatch.setattr(documents, "seal_pdf", seal_another)
     assert countersign(grant_id=grant.pk).agreement == newer

@@ -73,3 +73,24 @@ def test_nothing_overdue_leaves_no_entry():
     an_entry(Retention.NETWORK, days_ago=0)
     assert not any(erasure.erase_overdue().values())
     assert Entry.objects.count() == 1
+
+
+def test_values_that_went_without_an_entry_are_counted(settings, monkeypatch):
+    settings.RETAIN_NETWORK_DAYS = 1
+    monkeypatch.setattr(erasure, "BATCH", 2)
+    for _ in range(5):
+        an_entry(Retention.NETWORK, days_ago=2)
+    an_entry(Retention.WORDS, days_ago=2)
+    assert erasure.missing_unexplained() == 0
+    erasure.erase_overdue()
+    assert erasure.missing_unexplained() == 0
+    PersonalValue.objects.get(field="reason").delete()
+    assert erasure.missing_unexplained() == 1
+    log.record(kinds.PERSONAL_VALUES_ERASED, by=log.OPERATOR, on=log.Named("log"), count=3)
+    assert erasure.missing_unexplained() == -2  # an entry claims more than is gone
+
+
+def test_what_another_run_has_erased_is_not_counted_twice():
+    an_entry(Retention.WORDS, days_ago=0)
+    found = list(PersonalValue.objects.values_list("pk", flat=True))
+    assert [erasure._delete(found) for _ in range(2)] == [1, 0]

@@ -5,7 +5,17 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection, transaction
 
-from requests_app.audit import checkpoints, kinds, log, log_key, merkle, outsider, sequencing, tree
+from requests_app.audit import (
+    checkpoints,
+    kept_note,
+    kinds,
+    log,
+    log_key,
+    merkle,
+    outsider,
+    sequencing,
+    tree,
+)
 from requests_app.audit.models import Leaf, SignedCheckpoint, TreeNode, Unsequenced
 from requests_app.errors import Conflict, Misconfigured
 
@@ -112,3 +122,32 @@ def test_writers_and_sealers_at_once_leave_neither_gap_nor_double():
     assert list(Leaf.objects.order_by("place").values_list("place", flat=True)) == list(range(80))
     assert len(set(Leaf.objects.values_list("entry_id", flat=True))) == 80
     assert not Unsequenced.objects.exists()
+
+
+def test_an_older_database_is_not_signed_anew_with_the_same_key():
+    with transaction.atomic():
+        fill = transaction.savepoint()
+        record(3)
+        seen = checkpoints.seal()
+        transaction.savepoint_rollback(fill)
+    record(2)
+    with pytest.raises(Conflict, match="shrunk: you kept a checkpoint of size 3"):
+        checkpoints.seal()
+    record(1)
+    with pytest.raises(Conflict, match="Two logs of size 3 have different contents"):
+        checkpoints.seal()
+    record(1)
+    with pytest.raises(Conflict, match="does not go on from the one of size 3"):
+        checkpoints.seal()
+    assert kept_note.read() == seen.note
+    assert not SignedCheckpoint.objects.exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told_once_and_stops_nothing(
+    monkeypatch, tmp_path, caplog
+):
+    monkeypatch.setattr(kept_note, "file", lambda: tmp_path / "none" / "key.signed")
+    for size in (1, 2):
+        record(1)
+        assert checkpoints.seal().size == size
+    assert caplog.text.count("cannot be kept") == 1

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+import time_machine
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -16,6 +17,7 @@ from requests_app.audit import (
     canonical,
     checkpoints,
     guard,
+    kept_note,
     kinds,
     log,
     log_key,
@@ -29,6 +31,7 @@ from requests_app.audit import (
 from requests_app.audit.guarded import GUARDED
 from requests_app.audit.models import Entry, Leaf, PersonalValue, SignedCheckpoint, TreeNode
 from requests_app.audit.origin import Origin, acting_from
+from requests_app.errors import Conflict
 
 pytestmark = pytest.mark.django_db
 
@@ -330,6 +333,7 @@ def test_a_log_cut_back_and_signed_again_is_found_from_a_kept_checkpoint(whole, 
     grown = checkpoints.seal()
     assert script(grown.note, tree.consistency(first=9, second=11))[0] == 0
     note = rewrite(log_key.load(), 7)
+    kept_note.file().unlink()  # whoever rewrites a log would think of that
     assert verify().size == 7  # the keeper's own look finds nothing
     code, told = script(note)
     assert code == 1
@@ -397,3 +401,93 @@ def test_the_command_says_what_holds_and_what_does_not(whole, tmp_path, capsys):
     assert stopped.value.returncode == 1
     with pytest.raises(CommandError, match="not a public key of a log"):
         call_command("audit_verify", "--key", "x")
+    kept.write_bytes(b"\xff\xfe")
+    with pytest.raises(CommandError, match="no text in UTF-8"):
+        call_command("audit_verify", "--from", str(kept))
+
+
+def test_a_program_reads_that_the_log_does_not_hold(whole, capsys):
+    raw("UPDATE requests_app_entry SET actor = 'user:1' WHERE id = %s", entry_at(1).pk)
+    with pytest.raises(CommandError) as stopped:
+        call_command("audit_verify", "--json")
+    assert stopped.value.returncode == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["holds"] is False
+    assert "place 1" in told["why"]
+
+
+def waits(entry: int) -> None:
+    raw("INSERT INTO requests_app_unsequenced (entry_id) VALUES (%s)", entry)
+
+
+def test_a_clock_that_was_set_back_leaves_a_log_that_holds(whole):
+    with time_machine.travel(timezone.now() - timedelta(minutes=1), tick=True):
+        fill(1)
+        checkpoints.seal()
+    assert verify().checkpoints == 4
+
+
+def test_an_entry_dated_ahead_is_named(whole):
+    raw_entry = insert(at=timezone.now() + timedelta(days=1))
+    waits(raw_entry.pk)
+    sequencing.sequence()
+    found("place 9 .* dated ahead")
+    checkpoints.seal()
+    found("place 9 .* dated ahead")
+
+
+def test_an_entry_back_dated_after_the_checkpoint_trusted_is_named(whole):
+    trusted = checkpoints.latest_note()
+    waits(insert(at=timezone.now() - timedelta(days=400)).pk)
+    checkpoints.seal()
+    with pytest.raises(outsider.Wrong, match=r"place 9 .* back-dated"):
+        verify(trusted)
+
+
+def test_a_row_that_waits_for_nothing_is_named_and_stops_nothing(whole):
+    for number in (entry_at(0).pk, 10**9):
+        waits(number)
+        found(f"waited for by the entry number {number}")
+        fill(1)
+        checkpoints.seal()
+        assert verify().waiting == 0
+
+
+def test_an_entry_that_was_never_placed_is_found_beside_a_spare_row(whole):
+    besides = insert()
+    waits(entry_at(0).pk)
+    found(f"The entry number {besides.pk} was inserted past the log")
+
+
+def test_nothing_is_signed_after_a_tree_that_shrank_or_a_note_that_says_another_size(whole):
+    last = SignedCheckpoint.objects.get(size=9)
+    raw("DELETE FROM requests_app_leaf WHERE place >= 7")
+    with pytest.raises(Conflict, match="shrunk"):
+        checkpoints.seal()
+    SignedCheckpoint.objects.create(size=10**12, note=last.note, vkey=last.vkey)
+    with pytest.raises(Conflict, match="has size 9"):
+        checkpoints.seal()
+
+
+def test_values_that_went_without_an_entry_are_told(whole, capsys):
+    raw("DELETE FROM requests_app_personalvalue WHERE entry_id = %s", entry_at(2).pk)
+    with pytest.raises(CommandError, match="1 personal values are gone, and no entry") as stopped:
+        call_command("audit_verify")
+    assert stopped.value.returncode == 1
+
+
+@pytest.mark.skipif(
+    connection.vendor != "sqlite", reason="PostgreSQL keeps no text of a JSON value"
+)
+@pytest.mark.parametrize(
+    "text", ['{"method": "code", "method": "password"}', '{"method":"password"}']
+)
+def test_json_that_reads_as_something_else_elsewhere_is_named(whole, text):
+    raw("UPDATE requests_app_entry SET details = %s WHERE id = %s", text, entry_at(4).pk)
+    found("place 4 .* cannot be read")
+
+
+@pytest.mark.parametrize("value", [1.5, [1.5], {"a": (1e22,)}])
+def test_no_float_is_recorded(value):
+    with pytest.raises(ValueError, match="float"):
+        log.record(kinds.SIGNED_IN, by=log.SYSTEM, on=log.Named("user:7"), method=value)

@@ -146,7 +146,9 @@ class TestNetworks:
         grant.refresh_from_db()
         assert grant.networks == "192.0.2.0/24 2001:db8::/32"
         (entry,) = Entry.objects.filter(kind=kinds.GRANT_NETWORKS_CHANGED)
-        assert entry.details == {"before": "", "after": grant.networks}
+        assert entry.details == {}
+        personal = dict(entry.personal_values.values_list("field", "value"))
+        assert personal == {"after": grant.networks}
         with pytest.raises(Refused):
             set_networks(grant_id=grant.pk, networks="", by=reviewer(grant.dataset))
 

@@ -9,10 +9,12 @@ from django.utils import timezone
 from requests_app.audit import kinds, log
 from requests_app.audit.models import Entry, PersonalValue
 from requests_app.distribution.access import use_of
+from requests_app.distribution.policy import DownloadPolicy
 from requests_app.distribution.settling import Ending, settle, settle_left_behind
 from requests_app.distribution.transfers import (
     LONGEST,
     SILENT,
+    SMALL,
     DailyUse,
     How,
     Outcome,
@@ -104,9 +106,26 @@ def test_what_nobody_counted_uses_up_the_day_as_promised():
 def test_a_list_uses_up_nothing_of_a_day():
     link, _ = make_link()
     settle([whole(make_transfer(link, kind=kinds.MANIFEST_DOWNLOADED))])
-    make_transfer(link, kind=kinds.MANIFEST_DOWNLOADED)
+    make_transfer(link, kind=kinds.MANIFEST_DOWNLOADED, promised=SMALL + 1)
     use = use_of(link.grant, timezone.now())
     assert (use.bytes_today, use.running) == (0, 1)
+
+
+@pytest.mark.parametrize(("promised", "running"), [(SMALL, 0), (SMALL + 1, 1)])
+def test_what_a_line_takes_at_once_is_not_counted_as_running(promised, running):
+    link, _ = make_link()
+    make_transfer(link, promised=promised)
+    assert use_of(link.grant, timezone.now()).running == running
+
+
+def test_what_is_promised_is_added_up_where_bytes_are_limited(settings):
+    link, _ = make_link()
+    make_transfer(link)
+    for most, promised in ((0, 0), (1000, 100)):
+        settings.BYTES_PER_DAY = most
+        assert use_of(link.grant, timezone.now()).bytes_promised == promised
+    DownloadPolicy.objects.create(dataset=link.grant.dataset, bytes_per_day=0)
+    assert use_of(link.grant, timezone.now()).bytes_promised == 0
 
 
 class TestLeftBehind:

@@ -56,7 +56,7 @@ def test_of_somebody_who_never_signed_nothing_stays():
     assert not User.objects.filter(email=ada.email).exists()
     assert fields_left(created) == fields_left(acted) == fields_left(told) == set()
     kinds_after = list(Entry.objects.order_by("pk").values_list("kind", flat=True))[-2:]
-    assert kinds_after == [kinds.ACCOUNT_PSEUDONYMISED, kinds.PERSONAL_VALUES_ERASED]
+    assert kinds_after == [kinds.PERSONAL_VALUES_ERASED, kinds.ACCOUNT_PSEUDONYMISED]
 
 
 def test_a_signed_agreement_is_kept_for_its_term_with_the_reason_and_what_it_stands_on():

@@ -12,7 +12,7 @@ from requests_app.audit import kinds
 from requests_app.audit.models import Entry
 from requests_app.distribution import nginx_log
 from requests_app.distribution.models import Grant
-from requests_app.distribution.transfers import Transfer
+from requests_app.distribution.transfers import SMALL, Transfer
 from tests.e2e.person import until
 from tests.factories.distribution import GrantFactory, make_link, make_release
 from tests.factories.requests import DatasetFactory
@@ -83,6 +83,7 @@ class TestNginx:
         client = Client()
         settings.NGINX_DIR, settings.CONCURRENT_DOWNLOADS = str(tmp_path), 1
         assert client.get(link).status_code == HTTPStatus.OK
+        Transfer.objects.update(promised=SMALL + 1)
         if told != "to nobody":
             ended = {"transfer": str(Transfer.objects.get().pk), "status": "200", "sent": "100"}
             line = json.dumps(ended | {"completion": "OK", "range": ""})

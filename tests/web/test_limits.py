@@ -10,7 +10,7 @@ from requests_app.distribution import links
 from requests_app.distribution.policy import FIELDS, set_networks, set_policy
 from requests_app.distribution.settling import Ending, settle
 from requests_app.distribution.tokens import digest, new_secret, write_token
-from requests_app.distribution.transfers import Outcome
+from requests_app.distribution.transfers import SMALL, Outcome
 from tests.factories.distribution import GrantFactory, make_access_token, make_link, make_release
 from tests.factories.requests import approver, superuser
 from tests.factories.transfers import make_transfer
@@ -45,21 +45,21 @@ def fetch(token, path=CLIP, **more):
 def test_as_many_downloads_at_once_as_allowed_and_no_more(grant):
     link, token = make_link(grant)
     allow(grant, concurrent=2)
-    first = make_transfer(link)
+    first = make_transfer(link, promised=SMALL + 1)
     assert fetch(token).status_code == 200
-    make_transfer(make_access_token(grant)[0])
+    make_transfer(make_access_token(grant)[0], promised=SMALL + 1)
     refused = fetch(token)
     assert (refused.status_code, refused["Retry-After"]) == (429, "5")
     assert "As many downloads as your grant allows" in refused.text
     assert ReadingClient().get(archive_url(token, grant.dataset.releases.get())).status_code == 429
-    settle([Ending(first.pk, 100, Outcome.COMPLETE)])
+    settle([Ending(first.pk, SMALL + 1, Outcome.COMPLETE)])
     assert fetch(token).status_code == 200
 
 
 def test_the_limit_is_of_each_grant(grant):
     link, _ = make_link(grant)
     allow(grant, concurrent=1)
-    make_transfer(link)
+    make_transfer(link, promised=SMALL + 1)
     other = GrantFactory(dataset=grant.dataset)
     assert fetch(make_link(other)[1]).status_code == 200
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from lxml import html
 
-from requests_app.audit import kinds, log
+from requests_app.audit import checkpoints, kinds, log
 from requests_app.audit.models import Entry
 from requests_app.identity.models import User
 from requests_app.requests import answers as answering
@@ -445,14 +445,14 @@ def test_no_approval_is_a_sentence(client):
 # --- where a request stands -----------------------------------------------------------------------
 
 
-def page_of(client: Client, access_request: AccessRequest) -> str:
+def page_of(client: Client, access_request: AccessRequest, **query: str) -> str:
     client.force_login(access_request.applicant)
     EmailAddress.objects.get_or_create(
         user=access_request.applicant,
         email=access_request.applicant.email,
         defaults={"verified": True},
     )
-    response = client.get(detail(access_request))
+    response = client.get(detail(access_request), query)
     assert response.status_code == HTTPStatus.OK
     return response.content.decode()
 
@@ -576,8 +576,8 @@ def test_the_status_page_costs_the_same_with_one_agreement_and_with_three(
 # --- the timeline ---------------------------------------------------------------------------------
 
 
-def record(kind: str, access_request: AccessRequest, **details: object) -> None:
-    log.record(kind, by=access_request.applicant, on=access_request, **details)
+def record(kind: str, access_request: AccessRequest, **details: object) -> Entry:
+    return log.record(kind, by=access_request.applicant, on=access_request, **details)
 
 
 ABOUT_REQUESTS = {
@@ -612,11 +612,43 @@ def test_the_timeline_is_newest_first_and_gathers_saves():
     record(kinds.REQUEST_SAVED, access_request, revision=2)
     record(kinds.AGREEMENT_SIGNED, access_request, to=State.SUBMITTED)
     record(kinds.REQUEST_STARTED, AccessRequestFactory())
-    assert [event.words for event in timeline.timeline(access_request)] == [
+    assert [event.words for event in timeline.timeline(access_request).events] == [
         "You signed the Data Access Agreement and submitted the request",
         "You saved your answers (2 times)",
         "You started the request",
     ]
+
+
+def test_each_save_of_those_gathered_has_its_receipt(client):
+    access_request = AccessRequestFactory()
+    saves = [record(kinds.REQUEST_SAVED, access_request, revision=each) for each in range(3)]
+    checkpoints.seal()
+    page = html.fromstring(page_of(client, access_request))
+    offered = page.xpath("//ol[@class='timeline']//a/@href")
+    assert offered == [
+        reverse("request_receipt", args=[access_request.pk, each.pk]) for each in saves[::-1]
+    ]
+    for address in offered:
+        assert client.get(address).status_code == 200
+
+
+def test_what_happened_longest_ago_is_on_the_last_page(client, monkeypatch):
+    monkeypatch.setattr(timeline, "NEWEST", 2)
+    access_request = AccessRequestFactory()
+    words = []
+    for page in (kinds.REQUEST_STARTED, kinds.LINK_ISSUED, kinds.REQUEST_APPROVED):
+        record(page, access_request)
+        words.append(timeline.TOLD[page][0])
+    record(kinds.FILE_DOWNLOADED, access_request, path="x")
+    first, last = (timeline.timeline(access_request, page=each) for each in (1, 2))
+    assert [event.words for event in first.events] == [
+        "One file was downloaded", *words[:0:-1],
+    ]  # fmt: skip
+    assert ([event.words for event in last.events], last.older) == (words[:1], False)
+    assert words[0] not in page_of(client, access_request)
+    assert words[0] in page_of(client, access_request, story="2")
+    for wrong in ("0", "-1", "x", "9" * 30):
+        assert words[2] in page_of(client, access_request, story=wrong)
 
 
 def test_ten_thousand_downloads_are_one_line(django_assert_num_queries):
@@ -629,7 +661,7 @@ def test_ten_thousand_downloads_are_one_line(django_assert_num_queries):
     )
     record(kinds.MESSAGE_SENT, access_request, name="request_submitted", recipient="a@b.example")
     with django_assert_num_queries(2):
-        events = timeline.timeline(access_request)
+        events = timeline.timeline(access_request).events
     assert [event.words for event in events] == ["Files were downloaded, 10,000 times"]
 
 
@@ -637,7 +669,7 @@ def test_only_the_reason_is_read_of_what_is_personal(django_assert_num_queries):
     access_request = AccessRequestFactory()
     record(kinds.REQUEST_REJECTED, access_request, reason="Too vague.", private_note="Hm.")
     with django_assert_num_queries(3):
-        (event,) = timeline.timeline(access_request)
+        (event,) = timeline.timeline(access_request).events
     assert (event.reason, event.tone) == ("Too vague.", "bad")
 
 

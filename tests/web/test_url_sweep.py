@@ -374,6 +374,29 @@ def test_a_strangers_request_looks_like_one_that_never_was(world):
         assert _same(theirs[1]) == _same(nobodys[1])
 
 
+@pytest.mark.parametrize("role", ["approver", "superuser"])
+def test_whatever_the_admin_shows_to_staff_is_entered_by_every_method(role, world):
+    """What has nobody's data is named in `NOT_ENTERED`; documents and exports enter themselves."""
+    looks = Entry.objects.filter(
+        kind__in=(kinds.STAFF_LOOKED, kinds.DOCUMENT_OPENED, kinds.LOG_EXPORTED)
+    )
+    wrong = {}
+    for address in addresses():
+        space, _, name = address.name.partition(":")
+        if space != "admin" or name in {"index", "jsi18n", "login"}:
+            continue
+        client = client_of(role, world)
+        for method in ("GET", "POST"):
+            before = looks.count()
+            status, body = ask(client, address.path(world), method)
+            shown = bool(body) and status not in {302, 403, 404, 405}
+            if (name, status) == ("requests_app_entry_export", 400):
+                shown = False  # a POST gets a sentence instead of the file
+            if looks.count() - before != shown:
+                wrong[f"{method} {address.path(world)}"] = status
+    assert not wrong
+
+
 def test_a_visitor_is_sent_to_sign_in_by_every_method(world):
     client = client_of("anonymous", world)
     for each in own_pages():
