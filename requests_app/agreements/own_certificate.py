@@ -19,8 +19,11 @@ from pyhanko.keys.pemder import load_certs_from_pemder_data
 from pyhanko.pdf_utils.generic import NumberObject, parse_pdf_date
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.diff_analysis import DEFAULT_DIFF_POLICY
+from pyhanko.sign.diff_analysis import DEFAULT_DIFF_POLICY, StandardDiffPolicy
+from pyhanko.sign.diff_analysis.constants import VALUE_UPDATE_KEYS
+from pyhanko.sign.diff_analysis.form_rules_api import FormUpdatingRule
 from pyhanko.sign.diff_analysis.policy_api import ModificationLevel, SuspiciousModification
+from pyhanko.sign.diff_analysis.rules.form_field_rules import SigFieldModificationRule
 from pyhanko.sign.fields import SigFieldSpec, append_signature_field
 from pyhanko.sign.general import UnacceptableSignerError
 from pyhanko.sign.validation import async_validate_pdf_signature
@@ -83,6 +86,14 @@ UNREADABLE: Final = (
 _LEAST_BITS: Final = defaultdict(lambda: 2048, ec=256)
 _EDWARDS: Final = {"ed25519": "Ed25519", "ed448": "Ed448"}  # of one length each, long enough
 _WEAK_DIGESTS: Final = frozenset({"md5", "sha1"})
+# The field that was issued may be filled in, and nothing else of the form. Poppler also dates it
+# (`/M`, ISO 32000-2, 12.5.2), which shows nothing on a page.
+_MAY_CHANGE: Final = StandardDiffPolicy(
+    global_rules=DEFAULT_DIFF_POLICY.global_rules,
+    form_rule=FormUpdatingRule(
+        field_rules=[SigFieldModificationRule(value_update_keys=VALUE_UPDATE_KEYS | {"/M"})]
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +197,7 @@ async def _check(issued: bytes, uploaded: bytes, issued_at: datetime) -> Certifi
 def _require_nothing_else(issued: bytes, reader: PdfFileReader) -> None:
     before = PdfFileReader(BytesIO(issued))
     try:
-        found = DEFAULT_DIFF_POLICY.review_file(reader, before.xrefs.total_revisions - 1)
+        found = _MAY_CHANGE.review_file(reader, before.xrefs.total_revisions - 1)
     except SuspiciousModification as error:
         raise Invalid(MORE_CHANGED) from error
     if isinstance(found, SuspiciousModification):
@@ -198,10 +209,10 @@ def _require_nothing_else(issued: bytes, reader: PdfFileReader) -> None:
 
 
 def _require_in_time(signature: EmbeddedPdfSignature, issued_at: datetime) -> None:
-    """Both times that a signature may name, for readers show either."""
+    """Every time that a signature and its field may name, for readers show any of them."""
     told = [extract_self_reported_ts(signature.signer_info)]
-    if "/M" in signature.sig_object:
-        told.append(parse_pdf_date(signature.sig_object["/M"]))
+    dated = (signature.sig_object, signature.sig_field)
+    told += [parse_pdf_date(each["/M"]) for each in dated if "/M" in each]
     for at in filter(None, told):
         if not issued_at - SLACK <= at <= now() + SLACK:
             raise Invalid(OUT_OF_TIME)

@@ -35,11 +35,13 @@ _DIGESTS: Final = frozenset({"sha256", "sha384", "sha512"})
 class Mark:
     """A seal made with a certificate of ours. `end` is where what it covers ends, in bytes.
 
+    `contents` are the bytes that the file has for it, padded as they are.
     `holds` says whether the covered bytes are the sealed ones; `cut` that the file ends before.
     """
 
     certificate: x509.Certificate
     signed_data: cms.SignedData
+    contents: bytes
     end: int
     holds: bool
     cut: bool
@@ -79,7 +81,8 @@ def _mark(content: bytes, found: tuple[int, int, int], trust: Trust) -> Mark | N
     if not _PLACE.fullmatch(place):
         return None
     try:
-        message = cms.ContentInfo.load(bytes.fromhex(place[1:-1].decode()))
+        contents = bytes.fromhex(place[1:-1].decode())
+        message = cms.ContentInfo.load(contents)
         signed_data = message["content"]
         if len(signed_data["certificates"]) > _MOST_CERTIFICATES:
             return None
@@ -91,7 +94,7 @@ def _mark(content: bytes, found: tuple[int, int, int], trust: Trust) -> Mark | N
         holds = not cut and _holds(signed_data, bundle.signer_cert, covered)
     except (ValueError, TypeError, KeyError, CMSExtractionError, SignatureValidationError):
         return None
-    return Mark(bundle.signer_cert, signed_data, end, holds, cut)
+    return Mark(bundle.signer_cert, signed_data, contents, end, holds, cut)
 
 
 def _holds(signed_data: cms.SignedData, certificate: x509.Certificate, covered: bytes) -> bool:

@@ -81,11 +81,12 @@ def read_facts(sealed: bytes, found: list[Mark], trust: Trust) -> Facts:
     """Returns the facts of a document that ends where its last seal does; `found` are its seals."""
     reader = PdfFileReader(BytesIO(sealed))
     evidence = evidence_in(reader)
-    by_content = {mark.signed_data.dump(): mark for mark in found}
+    # Their bytes in the file: to dump what was parsed may order it anew, and then it fits no more.
+    by_content = {mark.contents: mark for mark in found}
     seals = [
-        _seal(signature, by_content[signature.signed_data.dump()], reader, trust)
+        _seal(signature, by_content[bytes(signature.pkcs7_content)], reader, trust)
         for signature in reader.embedded_signatures
-        if signature.signed_data.dump() in by_content
+        if bytes(signature.pkcs7_content) in by_content
     ]
     return Facts(
         number=evidence["number"],
@@ -97,7 +98,7 @@ def read_facts(sealed: bytes, found: list[Mark], trust: Trust) -> Facts:
         own_signatures=tuple(
             _own(signature)
             for signature in reader.embedded_signatures
-            if signature.signed_data.dump() not in by_content
+            if bytes(signature.pkcs7_content) not in by_content
         ),
     )
 

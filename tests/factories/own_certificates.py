@@ -1,13 +1,16 @@
 """Certificates of applicants, and PDFs signed with them as a signing program does."""
 
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 from pyhanko.keys.internal import (
     translate_pyca_cryptography_cert_to_asn1,
@@ -63,6 +66,22 @@ def _key(kind: str) -> Any:
 
 def _interface(key: Any) -> type | None:
     return next((each for each in _EDWARDS if isinstance(key, each)), None)
+
+
+def sign_with_poppler(content: bytes, pair: Pair, folder: Path) -> bytes:
+    """The PDF signed by another program than ours: poppler's `pdfsig`, which keeps keys in NSS."""
+    store, key, taken = f"sql:{folder}", folder / "key.p12", folder / "in.pdf"
+    taken.write_bytes(content)
+    protection = serialization.BestAvailableEncryption(b"larus")
+    key.write_bytes(pkcs12.serialize_key_and_certificates(b"ada", *pair, None, protection))
+    for command in (
+        ["certutil", "-N", "-d", store, "--empty-password"],
+        ["pk12util", "-i", key, "-d", store, "-W", "larus", "-K", ""],
+        ["certutil", "-M", "-d", store, "-n", "ada", "-t", "CT,CT,CT"],
+        ["pdfsig", "-nssdir", store, "-nick", "ada", "-sign", FIELD, taken, folder / "out.pdf"],
+    ):
+        subprocess.run(command, check=True, capture_output=True, cwd=folder)
+    return (folder / "out.pdf").read_bytes()
 
 
 def sign_pdf(
