@@ -41,6 +41,7 @@ def quick(monkeypatch):
     """Renders in no time: what is written around the rendering is what is tested."""
     monkeypatch.setattr(unsealed, "render_pdf", lambda document: b"%PDF-1.7 quick")
     monkeypatch.setattr(documents, "seal_pdf", lambda content, seal, role, **how: content)
+    # What stands in for the document is no PDF; `test_added_revision` shows that one is looked at.
     monkeypatch.setattr(documents, "require_sound", lambda *document, **meant: None)
 
 
