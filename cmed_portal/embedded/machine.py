@@ -120,6 +120,7 @@ NEEDS = {
         Need("aria2c", program("aria2c"), *["aria2"] * 3),
         Need("rclone", program("rclone"), *["rclone"] * 3),
         Need("nginx", program("nginx"), "nginx-light", "nginx", "nginx"),
+        Need("wrk", program("wrk"), *["wrk"] * 3),
     ],
     "browser": [
         Need("Chromium", program("chromium", "chromium-browser"), *["chromium"] * 3),

@@ -7,7 +7,6 @@ from typing import Any, Final
 from django.core.paginator import Paginator
 from django.utils import timezone
 
-from requests_app.distribution.access import use_of
 from requests_app.distribution.choices import Content
 from requests_app.distribution.fetched import (
     Fetched,
@@ -20,6 +19,7 @@ from requests_app.distribution.fetched import (
 )
 from requests_app.distribution.models import Grant
 from requests_app.distribution.transfers import Transfer
+from requests_app.distribution.usage import use_of
 
 PER_PAGE: Final = 50
 NAMED: Final = 20

@@ -14,60 +14,28 @@ from uuid import UUID
 
 from django.db.models import (
     BigIntegerField,
-    Case,
     CharField,
-    Count,
     DateField,
     DateTimeField,
-    F,
-    OuterRef,
     Q,
     QuerySet,
     Subquery,
-    Sum,
     UUIDField,
-    When,
 )
-from django.db.models.functions import Coalesce
-from django.db.models.lookups import GreaterThan
 from django.utils.crypto import constant_time_compare
 
-from requests_app import conf
 from requests_app.datasets.models import File, Release
 from requests_app.distribution.models import AccessToken, DownloadLink, Grant, GrantState
-from requests_app.distribution.policy import Limits, is_inside, limits_of
+from requests_app.distribution.policy import is_inside
 from requests_app.distribution.prepared import Prepared
 from requests_app.distribution.reconsents import is_suspended, suspended, suspended_column
 from requests_app.distribution.tokens import Sort, digest, read_token
-from requests_app.distribution.transfers import (
-    UNCOUNTED,
-    DailyUse,
-    day_of,
-    lasting,
-    unsettled,
-)
+from requests_app.distribution.transfers import day_of
+from requests_app.distribution.usage import Use, own_most, use_columns, used
 from requests_app.distribution.verdicts import HIDDEN, SENTENCES, Verdict
 from requests_app.requests.states import State
 
 Credential = DownloadLink | AccessToken
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """How much of a grant's limits is taken: transfers that run, and bytes of this day of UTC.
-
-    `bytes_promised` is what runs at most, and what has ended without anybody telling yet.
-    """
-
-    limits: Limits
-    running: int
-    bytes_used: int
-    bytes_promised: int = 0
-
-    @property
-    def bytes_today(self) -> int:
-        """What counts of this day."""
-        return self.bytes_used + self.bytes_promised
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +77,13 @@ def resolve(token: str, now: datetime, ip: str = "") -> Access:
     """
     claim = read_token(token)
     found = _CREDENTIALS[claim.sort].first(
-        pk=claim.row_id, now=now, day=day_of(now), most=_own_most()
+        pk=claim.row_id, now=now, day=day_of(now), most=own_most()
     )
     kept = found.secret_sha256 if found else _NOBODYS
     ours = constant_time_compare(claim.secret_sha256, kept)
     if found is None or not (ours and claim.genuine):
         return Access(Verdict.UNKNOWN)
-    return Access(_verdict(found, now, ip), found, _use(found, found.grant))
+    return Access(_verdict(found, now, ip), found, used(found, found.grant))
 
 
 def may_start(access: Access, size: int) -> Verdict:
@@ -136,18 +104,6 @@ def may_start(access: Access, size: int) -> Verdict:
     if most and use.bytes_today and use.bytes_today + size > most:
         return Verdict.DAY_SPOKEN_FOR
     return Verdict.ALLOWED
-
-
-def use_of(grant: Grant, now: datetime) -> Use:
-    """What a grant has used of its limits by now. One query."""
-    row: Any = (
-        Grant.objects.filter(pk=grant.pk)
-        .select_related("dataset__download_policy")
-        .annotate(**use_columns(day_of(now), _own_most(), "pk"))
-        .defer("dataset__card")
-        .get()
-    )
-    return _use(row, row)
 
 
 def pause_after(verdict: Verdict, now: datetime) -> timedelta:
@@ -278,39 +234,6 @@ def _unread() -> Iterator[str]:
         for field in model._meta.concrete_fields:  # noqa: SLF001 - public
             if field.name not in read:
                 yield f"{path}__{field.name}"
-
-
-def use_columns(day: Any, most: Any, grant: str = "grant") -> dict[str, Any]:
-    """What a grant has used of its limits that day, to annotate rows where `grant` is its key.
-
-    What is promised is added up only where bytes are limited: to `most` a day, or by the dataset.
-    """
-    its = {"grant": OuterRef(grant)}
-    data = unsettled().filter(**its).exclude(kind__in=UNCOUNTED).order_by().values("grant")
-    runs = lasting().filter(**its).order_by().values("grant")
-    today = DailyUse.objects.filter(**its, day=day)
-    of_dataset = f"{'' if grant == 'pk' else 'grant__'}dataset__download_policy__bytes_per_day"
-    promised = _number(data.annotate(found=Sum("promised")))
-    limit = Coalesce(F(of_dataset), most, output_field=BigIntegerField())
-    return {
-        "running": _number(runs.annotate(found=Count("pk"))),
-        "bytes_promised": Case(When(GreaterThan(limit, 0), then=promised), default=0),
-        "bytes_used": _number(today.values(found=F("bytes"))),
-    }
-
-
-def _own_most() -> int:
-    return conf.download_limits().bytes_per_day
-
-
-def _use(row: Any, grant: Grant) -> Use:
-    """From a row with `use_columns`."""
-    limits = limits_of(getattr(grant.dataset, "download_policy", None))
-    return Use(limits, row.running, row.bytes_used, row.bytes_promised)
-
-
-def _number(found: QuerySet[Any, Any]) -> Coalesce:
-    return Coalesce(Subquery(found.values("found")), 0, output_field=BigIntegerField())
 
 
 def _running(grant: Grant, now: datetime) -> Verdict:

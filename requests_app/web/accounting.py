@@ -10,7 +10,7 @@ from django.utils import timezone
 from requests_app import conf
 from requests_app.audit import origin
 from requests_app.distribution import nginx_log
-from requests_app.distribution.access import Access, may_start, use_of
+from requests_app.distribution.access import Access, may_start
 from requests_app.distribution.journal import journal
 from requests_app.distribution.models import DownloadLink
 from requests_app.distribution.ranges import Selection
@@ -18,6 +18,7 @@ from requests_app.distribution.running import Sending, watcher
 from requests_app.distribution.settling import Ending
 from requests_app.distribution.streams import FileSlice
 from requests_app.distribution.transfers import How, Outcome, Transfer
+from requests_app.distribution.usage import use_of
 from requests_app.distribution.verdicts import OPEN_ENDS, Verdict
 
 LINE: Final = "gunicorn.socket"

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from requests_app import conf
 from requests_app.audit import checkpoints
-from requests_app.distribution.access import in_force, use_of
+from requests_app.distribution.access import in_force
 from requests_app.distribution.access_tokens import LONGEST_NAME, create_token, revoke_token
 from requests_app.distribution.fetched import (
     Fetched,
@@ -23,6 +23,7 @@ from requests_app.distribution.fetched import (
     running,
 )
 from requests_app.distribution.models import AccessToken, Grant
+from requests_app.distribution.usage import use_of
 from requests_app.errors import Conflict, Invalid, NotFound
 from requests_app.requests.models import AccessRequest
 from requests_app.web.applicants import ApplicantRequest, own_request_page

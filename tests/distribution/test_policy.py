@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from requests_app.audit import kinds
 from requests_app.audit.models import Entry
 from requests_app.distribution import links
-from requests_app.distribution.access import Access, Use, may_start, pause_after, resolve
+from requests_app.distribution.access import Access, may_start, pause_after, resolve
 from requests_app.distribution.policy import (
     FIELDS,
     Limits,
@@ -19,6 +19,7 @@ from requests_app.distribution.policy import (
     set_networks,
     set_policy,
 )
+from requests_app.distribution.usage import Use
 from requests_app.distribution.verdicts import PAUSES, Verdict
 from requests_app.errors import Invalid, Refused
 from tests.factories.distribution import GrantFactory, make_access_token, make_link

@@ -132,8 +132,10 @@ def test_who_lost_the_lock_publishes_nothing(dataset, folder):
     def cut(done, total):
         if done == total:
             with connection.cursor() as cursor:
-                cursor.execute(
+                cursor.execute(  # in this database alone: others are tested beside it
                     "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+                    " AND database = (SELECT oid FROM pg_database WHERE datname ="
+                    " current_database())"
                 )
 
     with pytest.raises(Conflict, match="publish again"):

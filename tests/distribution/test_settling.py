@@ -8,7 +8,6 @@ from django.utils import timezone
 
 from requests_app.audit import kinds, log
 from requests_app.audit.models import Entry, PersonalValue
-from requests_app.distribution.access import use_of
 from requests_app.distribution.policy import DownloadPolicy
 from requests_app.distribution.settling import Ending, settle, settle_left_behind
 from requests_app.distribution.transfers import (
@@ -21,6 +20,7 @@ from requests_app.distribution.transfers import (
     Transfer,
     left_behind,
 )
+from requests_app.distribution.usage import use_of
 from tests.factories.distribution import make_access_token, make_link
 from tests.factories.transfers import make_transfer
 
