@@ -24,7 +24,7 @@ from tests.e2e.person import until
 from tests.e2e.portal import free_port
 from tests.e2e.servers import gunicorn, made_world, running, shipped_nginx
 
-CONNECTIONS, SECONDS, RUNS = 16, 4, 2
+CONNECTIONS, SECONDS, RUNS = 16, 8, 5
 FOLLOW = (
     "import django; django.setup(); import time\n"
     "from requests_app.distribution import nginx_log\n"

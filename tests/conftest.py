@@ -73,10 +73,9 @@ def bucket(running_object_store, settings) -> S3:
     return store
 
 
-@pytest.fixture(autouse=True)
-def _gate_open() -> None:
-    """An answer that a test left open ends whenever it is collected, perhaps between two tests,
-    where there is no database to enter that into; the gate must not stay closed for the next.
-    """
-    if any(each._failing for each in journal._of_process):
-        journal._of_process.clear()
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown() -> None:
+    """What a live server has sent is entered while its test has a database, not during the next."""
+    for each in journal._of_process:
+        if each._writer is not None:
+            each.close()

@@ -11,6 +11,8 @@ import rfc8785
 FORMAT: Final = 1
 """Version of the form of an entry; part of every leaf."""
 
+_SIMPLE: Final = frozenset({str, bool, type(None)})
+
 BLINDING: Final = "blinding"
 """Stands among the commitments of an entry that commits to no value, and is random."""
 
@@ -28,18 +30,20 @@ def canonical(value: Any) -> bytes:
 
 def _is_plain(value: Any) -> bool:
     kind = type(value)
-    if kind is str or kind is bool or value is None:
+    if kind in _SIMPLE:
         return True
     if kind is int:
         return bool(-(2**53) < value < 2**53)
     if kind is dict:
-        for key, each in value.items():
-            if type(key) is not str or not key.isascii():
+        try:
+            if not "".join(value).isascii():
                 return False
-            if type(each) is not str and not _is_plain(each):
-                return False
-        return True
-    return kind is list and all(map(_is_plain, value))
+        except TypeError:
+            return False
+        value = value.values()
+    elif kind is not list:
+        return False
+    return all(map(_is_plain, [each for each in value if type(each) not in _SIMPLE]))
 
 
 def instant(at: datetime) -> str:

@@ -63,7 +63,7 @@ def _first_key() -> str:
 class _Run:
     def __init__(self, key: outsider.Key, progress: Progress) -> None:
         self.key, self.progress = key, progress
-        self.frontier = merkle.Frontier()
+        self.frontier, self.decode = merkle.Frontier(), placed.decoder()
         self.checkpoints = 0
         self.not_before: datetime | None = None
         self.earliest = self.latest = ""
@@ -132,13 +132,13 @@ class _Run:
         if at_place != place:
             raise Wrong(f"The entry at place {place} is missing.")
         try:
-            found = merkle.leaf_hash(placed.leaf(row))
+            found = merkle.leaf_hash(placed.leaf(row, self.decode))
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise Wrong(f"{_name(row)} was changed: it cannot be read any more.") from error
         if found != held:
             raise Wrong(f"{_name(row)} was changed after it was given its place.")
         if kept := values[number]:
-            _check_values(row, kept)
+            _check_values(row, kept, self.decode)
         if placed.instant(at) < self.earliest:
             raise Wrong(
                 f"{_name(row)} is dated {at:.19}, and was added after the checkpoint of "
@@ -209,11 +209,11 @@ class _Run:
             )
 
 
-def _check_values(row: placed.Row, kept: Sequence[placed.Value]) -> None:
-    commitments = placed.decoded(row[-1])
+def _check_values(row: placed.Row, kept: Sequence[placed.Value], decode: placed.Decode) -> None:
+    commitments = decode(row[-1])
     for _, field, value, salt in kept:
         try:
-            holds = commitments[field] == canonical.commitment(salt, placed.decoded(value))
+            holds = commitments[field] == canonical.commitment(salt, decode(value))
         except (KeyError, TypeError, ValueError, RecursionError):
             holds = False
         if not holds:

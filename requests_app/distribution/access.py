@@ -157,9 +157,13 @@ def fetchable_files(grant: Grant, now: datetime) -> QuerySet[File]:
 def fetchable_releases(grant: Grant, now: datetime) -> QuerySet[Release]:
     """The releases whose files may be fetched, the newest first."""
     mine = grants_in_force(now).filter(pk=grant.pk).order_by().values("dataset")
-    found = Release.objects.filter(dataset__in=mine, published_at__lte=now)
-    found = found.select_related("dataset").defer("dataset__card")
-    return found.order_by("-published_at", "-pk")
+    found = released(now).filter(dataset__in=mine)
+    return found.select_related("dataset").defer("dataset__card")
+
+
+def released(now: Any) -> QuerySet[Release]:
+    """The releases that are published by then, the newest first."""
+    return Release.objects.filter(published_at__lte=now).order_by("-published_at", "-pk")
 
 
 def grants_in_force(now: datetime) -> QuerySet[Grant]:
@@ -218,11 +222,10 @@ def _with_use(rows: Any, pk: Any, now: Any, day: Any, most: Any) -> Any:
 
 
 def _file_of(dataset: Any, path: Any, now: Any, version: Any = None) -> QuerySet[File]:
-    releases = Release.objects.filter(dataset=dataset, published_at__lte=now)
+    releases = released(now).filter(dataset=dataset)
     if version is not None:
         releases = releases.filter(version=version)
-    newest = releases.order_by("-published_at", "-pk").values("pk")[:1]
-    found = File.objects.filter(release=Subquery(newest), path=path).order_by()
+    found = File.objects.filter(release=Subquery(releases.values("pk")[:1]), path=path).order_by()
     return found.select_related("release__dataset").only(*_SERVED)
 
 

@@ -60,13 +60,9 @@ def revoke_token(*, token_id: UUID | str, by: User) -> AccessToken:
     )
     if token is None:
         raise NotFound("There is no such token among yours.")
-    now = timezone.now()
-    if not token.is_open(now):
+    if not token.is_open(timezone.now()):
         raise Conflict("This token is revoked already.")
-    token.revoked_at = now
-    token.save(update_fields=["revoked_at"])
-    log.record(kinds.TOKEN_REVOKED, by=by, on=token, grant=str(token.grant_id))
-    return token
+    return _close(token, by)
 
 
 def revoke_tokens(*, grant: Grant, by: User) -> int:
@@ -74,13 +70,15 @@ def revoke_tokens(*, grant: Grant, by: User) -> int:
 
     Returns how many. Writes one entry for each.
     """
-    now = timezone.now()
-    opened = list(grant.access_tokens.select_for_update(of=("self",)).filter(revoked_at=None))
-    for token in opened:
-        token.revoked_at = now
-        token.save(update_fields=["revoked_at"])
-        log.record(kinds.TOKEN_REVOKED, by=by, on=token, grant=str(grant.pk))
-    return len(opened)
+    opened = grant.access_tokens.select_for_update(of=("self",)).filter(revoked_at=None)
+    return len([_close(token, by) for token in opened])
+
+
+def _close(token: AccessToken, by: User) -> AccessToken:
+    token.revoked_at = timezone.now()
+    token.save(update_fields=["revoked_at"])
+    log.record(kinds.TOKEN_REVOKED, by=by, on=token, grant=str(token.grant_id))
+    return token
 
 
 def forget_names(holder: User) -> None:

@@ -38,8 +38,8 @@ def countersign(*, grant_id: UUID | str) -> AgreementDocument | None:
     """
     if not Grant.objects.filter(pk=grant_id).exists():
         raise NotFound("There is no such grant.")
-    owed = _owed().filter(Q(grant=grant_id) | Q(reconsent__grant=grant_id)).order_by("signed_at")
+    owed = _owed().filter(Q(grant=grant_id) | Q(reconsent__grant=grant_id))
     made = None
-    for agreement in owed:
+    for agreement in owed.order_by("text__number", "signed_at"):
         made = retrying.try_to_countersign(agreement_id=agreement.pk) or made
     return made

@@ -18,6 +18,7 @@ from django.db.models import QuerySet
 
 from requests_app.audit import kinds
 from requests_app.datasets.models import Release
+from requests_app.distribution.access import released
 from requests_app.distribution.choices import Content
 from requests_app.distribution.models import Grant
 from requests_app.distribution.packages import contents_of, members_of
@@ -132,10 +133,10 @@ class Holding:
 
 def releases_held(grant: Grant, found: Sequence[Fetched], now: datetime) -> list[Release]:
     """The releases of which something was fetched, and the newest; the newest first."""
-    rows = Release.objects.filter(dataset=grant.dataset_id, published_at__lte=now)
-    ordered = rows.select_related("dataset").defer("dataset__card").order_by("-published_at", "-pk")
+    rows = released(now).filter(dataset=grant.dataset_id)
+    rows = rows.select_related("dataset").defer("dataset__card")
     versions = {each.release for each in found}
-    return [row for at, row in enumerate(ordered) if at == 0 or row.version in versions]
+    return [row for at, row in enumerate(rows) if at == 0 or row.version in versions]
 
 
 def holdings(releases: Iterable[Release], found: Sequence[Fetched]) -> list[Holding]:

@@ -1,11 +1,10 @@
-"""Queries that are written once, compiled once for each connection, and from then on only sent.
+"""Queries that are written once, compiled once in each process, and from then on only sent.
 
 Django compiles a query whenever it is evaluated, and for one of many tables that takes longer than
 the database needs for it. The gate asks the same few questions thousands of times; here they are
 querysets with parameters in place of values.
 """
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -61,7 +60,7 @@ class Prepared(Generic[M]):
         self, write: Callable[..., "QuerySet[M]"], **fields: "models.Field[Any, Any]"
     ) -> None:
         self._write, self._fields = write, fields
-        self._of_thread = threading.local()  # as Django's connections are
+        self._compiled: _Compiled[M] | None = None
 
     def first(self, **values: Any) -> M | None:
         """Returns the first row for these values, None when there is none. One query.
@@ -69,10 +68,10 @@ class Prepared(Generic[M]):
         A question changes nothing, so it is asked again over a new connection where the old one has
         gone: nothing else need find out beforehand.
         """
-        compiled: _Compiled[M] | None = getattr(self._of_thread, "compiled", None)
-        if compiled is None:
+        compiled = self._compiled
+        if compiled is None:  # by two threads at once, it is the same twice
             given = {name: Parameter(name, field) for name, field in self._fields.items()}
-            compiled = self._of_thread.compiled = _Compiled(self._write(**given)[:1])
+            compiled = self._compiled = _Compiled(self._write(**given)[:1])
         if connection.in_atomic_block:
             return compiled.first(values)
         connection.health_check_done = True  # type: ignore[attr-defined]  # as Django has it
@@ -84,7 +83,7 @@ class Prepared(Generic[M]):
 
 
 class _Compiled(Generic[M]):
-    """A query as one connection, and so one thread, sends it, and how its row becomes an object.
+    """A query as every connection sends it, and how its row becomes an object.
 
     The latter is what `ModelIterable` does for every evaluation anew.
     """

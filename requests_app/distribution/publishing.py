@@ -29,6 +29,8 @@ from requests_app.errors import Conflict, Invalid
 
 Progress = Callable[[int, int], None]
 
+_AT_ONCE = 2 * 1024 * 1024
+"""Bytes of small files that a thread takes at once."""
 _VERSION = re.compile(r"(?:0|[1-9]\d{0,3})(?:\.(?:0|[1-9]\d{0,3})){1,2}")
 
 
@@ -144,14 +146,20 @@ def _row(found: FoundFile, facts: Digests) -> File:
 def _each(
     read: Callable[[FoundFile], Digests], files: Sequence[FoundFile], draft: Draft
 ) -> Generator[Digests, None, None]:
-    """Read with as many threads as help, or without any."""
-    threads = draft.threads(sum(found.size for found in files) / max(len(files), 1))
+    """Read with as many threads as help, or without any.
+
+    A thread takes some small files at once: handing each over by itself costs as much as a hash.
+    """
+    size = sum(found.size for found in files) / max(len(files), 1)
+    threads, some = draft.threads(size), max(1, int(_AT_ONCE / max(size, 1)))
     if threads == 1:
         yield from map(read, files)
         return
     with ThreadPoolExecutor(threads) as pool:
         try:
-            yield from pool.map(read, files)
+            groups = (files[start : start + some] for start in range(0, len(files), some))
+            for digests in pool.map(lambda group: list(map(read, group)), groups):
+                yield from digests
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -185,6 +185,9 @@ class TestBothSpellings(TestCase):
         for grant in made:
             in_query = access.grants_in_force(now).filter(pk=grant.pk).exists()
             assert in_query == access.in_force(grant, now)
+            _, token = make_link(grant, expires_at=start + timedelta(days=9))
+            newest = fetchable_files(grant, now).order_by("-release__published_at", "-release_id")
+            assert access.find_file(resolve(token, now), now, "f") == newest.first()
 
     @given(
         st.lists(st.tuples(offsets, st.sets(st.integers(0, 2))), min_size=1, max_size=3),

@@ -36,7 +36,7 @@ def test_it_finds_what_its_queryset_finds_with_what_is_related(django_assert_num
 
 
 @pytest.mark.django_db(transaction=True)
-def test_each_thread_has_its_own():
+def test_all_threads_ask_over_their_own_connections():
     asked = Prepared(later_links, pk=UUIDField(), now=DateTimeField())
     links = [make_link()[0] for _ in range(8)]
 

@@ -62,6 +62,7 @@ def gunicorn(
     """A gunicorn as the portal starts it, which answers when the block begins."""
     command = [sys.executable, "-m", "gunicorn", application, "--no-control-socket"]
     command += ["--workers", str(workers), "--worker-class", "gthread", "--threads", str(threads)]
+    command += ["--keep-alive", "75"]
     with running([*command, "--bind", f"127.0.0.1:{port}"], environment, log) as process:
         until("gunicorn answering", lambda: answers(f"http://127.0.0.1:{port}"), seconds=90)
         yield process
@@ -94,7 +95,7 @@ def plain(conf: str, *, port: int, portal: int, var: Path) -> str:
     conf = re.sub(r"    server \{\s+listen 80;.*?\n    \}\n", "", conf, flags=re.DOTALL)
     conf = re.sub(r"listen 443 ssl;\s+listen \[::\]:443 ssl;", f"listen 127.0.0.1:{port};", conf)
     conf = re.sub(r"\n\s+(http2 on|ssl_\w+ [^;]+|resolver [^;]+);", "", conf)
-    conf = conf.replace("set $portal web:8000;", f"set $portal 127.0.0.1:{portal};")
+    conf = conf.replace("server web:8000;", f"server 127.0.0.1:{portal};")
     conf = conf.replace("X-Forwarded-Proto https", "X-Forwarded-Proto http")
     conf = conf.replace("Host $host;", "Host $http_host;")  # with the port, which is not 443
     conf = conf.replace("/tmp/", f"{var}/").replace("/dev/stdout", f"{var}/access.log")

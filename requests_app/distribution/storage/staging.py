@@ -21,7 +21,7 @@ STAGING: Final = ".staging"
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_THREADS: Final = 8
-_WORTH_A_THREAD: Final = 128 * 1024
+_WORTH_A_THREAD: Final = 32 * 1024
 
 
 class StagedRelease:
