@@ -77,5 +77,5 @@ def bucket(running_object_store, settings) -> S3:
 def pytest_runtest_teardown() -> None:
     """What a live server has sent is entered while its test has a database, not during the next."""
     for each in journal._of_process:
-        if each._writer is not None:
+        if each._settler is not None:
             each.close()

@@ -9,7 +9,7 @@ from django.db import transaction
 from requests_app.audit import appending, asking, origin
 from requests_app.audit.canonical import BLINDING, canonical, commitment, new_salt
 from requests_app.audit.kinds import KINDS
-from requests_app.audit.models import Entry, PersonalValue
+from requests_app.audit.models import Entry
 
 
 class Audited(Protocol):
@@ -79,7 +79,7 @@ def _entry(act: Act) -> appending.Written:
     personal = {name: details[name] for name in details.keys() & fields.personal}
     personal |= {"ip": act.source.ip, "user_agent": act.source.user_agent[:500]}
     values = [
-        PersonalValue(field=name, value=value, salt=new_salt())
+        appending.Personal(name, value, new_salt())
         for name, value in sorted(personal.items())
         if value not in ("", None)
     ]

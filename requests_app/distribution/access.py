@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db.models import (
@@ -25,6 +25,7 @@ from django.db.models import (
 from django.utils.crypto import constant_time_compare
 
 from requests_app.datasets.models import File, Release
+from requests_app.distribution.gathering import Gathered
 from requests_app.distribution.models import AccessToken, DownloadLink, Grant, GrantState
 from requests_app.distribution.policy import is_inside
 from requests_app.distribution.prepared import Prepared
@@ -38,13 +39,25 @@ from requests_app.requests.states import State
 Credential = DownloadLink | AccessToken
 
 
+class Wanted(NamedTuple):
+    """A file that is asked for: of the newest release, or of the version named."""
+
+    path: str
+    version: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a token opens. `credential` and `use` are None exactly when it is not one of ours."""
+    """What a token opens. `credential` and `use` are None exactly when it is not one of ours.
+
+    `file` is what was wanted, where it is allowed and there is one. What many ask at once is
+    answered once: nothing that is found here may be changed.
+    """
 
     verdict: Verdict
     credential: Credential | None = None
     use: Use | None = None
+    file: File | None = None
 
     @property
     def grant(self) -> Grant:
@@ -69,21 +82,21 @@ class Access:
         return SENTENCES.get(self.verdict, "")
 
 
-def resolve(token: str, now: datetime, ip: str = "") -> Access:
-    """Judge a token at the instant `now`, for a client at the address `ip` (empty: unknown).
+def resolve(token: str, now: datetime, ip: str = "", wanted: Wanted | None = None) -> Access:
+    """May the holder of this token, a client at the address `ip` (empty: unknown), fetch this now?
 
     Every refusal costs what a success costs: one signature, one digest, one query, one comparison
-    that takes the same time wherever the texts differ.
+    that takes the same time wherever the texts differ. A file that is wanted is one query more.
     """
     claim = read_token(token)
-    found = _CREDENTIALS[claim.sort].first(
-        pk=claim.row_id, now=now, day=day_of(now), most=own_most()
-    )
-    kept = found.secret_sha256 if found else _NOBODYS
+    known = _KNOWN[claim.sort].answer(claim.row_id, (now, wanted))
+    kept = known.credential.secret_sha256 if known else _NOBODYS
     ours = constant_time_compare(claim.secret_sha256, kept)
-    if found is None or not (ours and claim.genuine):
+    if known is None or not (ours and claim.genuine):
         return Access(Verdict.UNKNOWN)
-    return Access(_verdict(found, now, ip), found, used(found, found.grant))
+    verdict, credential = _verdict(known.credential, now, ip), known.credential
+    file = known.file if verdict is Verdict.ALLOWED else None
+    return Access(verdict, credential, used(credential, credential.grant), file)
 
 
 def may_start(access: Access, size: int) -> Verdict:
@@ -125,19 +138,6 @@ def credentials_in_force(found: Collection[UUID], now: datetime) -> set[UUID]:
     links = DownloadLink.objects.filter(unrevoked, ours, expires_at__gt=now).order_by()
     tokens = AccessToken.objects.filter(unrevoked, ours).order_by()
     return set(links.values_list("pk", flat=True).union(tokens.values_list("pk", flat=True)))
-
-
-def find_file(access: Access, now: datetime, path: str, version: str | None = None) -> File | None:
-    """The file that an access lets its holder fetch now: of the newest release, or of that version.
-
-    None when there is none, and when the access is not allowed. One query. Agrees with `may_fetch`.
-    """
-    if not access.allowed:
-        return None
-    asked = {"dataset": access.grant.dataset_id, "path": path, "now": now}
-    if version is None:
-        return _NEWEST_FILE.first(**asked)
-    return _FILE_OF_VERSION.first(**asked, version=version)
 
 
 def may_fetch(grant: Grant, file: File, now: datetime) -> bool:
@@ -221,12 +221,42 @@ def _with_use(rows: Any, pk: Any, now: Any, day: Any, most: Any) -> Any:
     )
 
 
-def _file_of(dataset: Any, path: Any, now: Any, version: Any = None) -> QuerySet[File]:
+class _Known(NamedTuple):
+    """What is found of one question, before anything is said about it."""
+
+    credential: Credential
+    file: File | None
+
+
+def _ask(
+    credentials: Prepared[Any], pk: UUID, asked: list[tuple[datetime, Wanted | None]]
+) -> dict[tuple[datetime, Wanted | None], _Known]:
+    """What is asked of one credential at about one instant."""
+    now = max(at for at, _ in asked)
+    found = credentials.all(pk=pk, now=now, day=day_of(now), most=own_most())
+    if not found:
+        return {}
+    files = _files(found[0].grant.dataset_id, {wanted for _, wanted in asked if wanted}, now)
+    return {(at, wanted): _Known(found[0], files.get(wanted)) for at, wanted in asked}
+
+
+def _files(dataset: int, wanted: set[Wanted], now: datetime) -> dict[Wanted | None, File]:
+    """Those of the files that there are. One query for each version."""
+    found: dict[Wanted | None, File] = {}
+    for version in {each.version for each in wanted}:
+        paths = [each.path for each in wanted if each.version == version]
+        given = {"dataset": dataset, "paths": paths, "now": now}
+        rows = _NEWEST.all(**given) if version is None else _NAMED.all(**given, version=version)
+        found |= {Wanted(row.path, version): row for row in rows}
+    return found
+
+
+def _files_of(dataset: Any, paths: Any, now: Any, version: Any = None) -> QuerySet[File]:
     releases = released(now).filter(dataset=dataset)
     if version is not None:
         releases = releases.filter(version=version)
-    found = File.objects.filter(release=Subquery(releases.values("pk")[:1]), path=path).order_by()
-    return found.select_related("release__dataset").only(*_SERVED)
+    found = File.objects.filter(release=Subquery(releases.values("pk")[:1]), path__any_of=paths)
+    return found.order_by().select_related("release__dataset").only(*_SERVED)
 
 
 def _unread() -> Iterator[str]:
@@ -259,17 +289,9 @@ _READ: Final = {
 }
 """What is read of the rows that a grant names."""
 
-_CREDENTIALS: Final = {
-    sort: Prepared(
-        partial(_with_use, rows),
-        pk=UUIDField(),
-        now=DateTimeField(),
-        day=DateField(),
-        most=BigIntegerField(),
-    )
-    for sort, rows in ((Sort.LINK, DownloadLink.objects), (Sort.ACCESS, AccessToken.objects))
-}
-
+_ASKED_OF_ROWS: Final[dict[str, Any]] = {
+    "pk": UUIDField(), "now": DateTimeField(), "day": DateField(), "most": BigIntegerField(),
+}  # fmt: skip
 _SERVED: Final = (
     "path", "size", "sha256", "release__version", "release__published_at",
     "release__dataset__slug",
@@ -278,11 +300,16 @@ _SERVED: Final = (
 
 _IN_DATASET: Final[dict[str, Any]] = {
     "dataset": BigIntegerField(),
-    "path": CharField(),
+    "paths": CharField(),
     "now": DateTimeField(),
 }
-_NEWEST_FILE: Final = Prepared(_file_of, **_IN_DATASET)
-_FILE_OF_VERSION: Final = Prepared(_file_of, **_IN_DATASET, version=CharField())
+_NEWEST: Final = Prepared(_files_of, **_IN_DATASET)
+_NAMED: Final = Prepared(_files_of, **_IN_DATASET, version=CharField())
+
+_KNOWN: Final[dict[Sort, Gathered[UUID, tuple[datetime, Wanted | None], _Known]]] = {
+    sort: Gathered(partial(_ask, Prepared(partial(_with_use, rows), **_ASKED_OF_ROWS)))
+    for sort, rows in ((Sort.LINK, DownloadLink.objects), (Sort.ACCESS, AccessToken.objects))
+}
 
 # What a secret is compared with when there is no link: the digest of no token's secret.
 _NOBODYS: Final = digest("")

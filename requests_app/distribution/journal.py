@@ -1,9 +1,8 @@
 """Writing transfers down without a transaction for each.
 
-Request threads hand their row to one writer thread of the process and wait; the writer commits
-whatever has gathered in one transaction and wakes them, so that no byte leaves before its row is
-durable, and thousands of files cost few commits. Ends are handed over without waiting, and the same
-writer settles them. It sleeps until there is work.
+Request threads wait until their row is committed, so that no byte leaves before it is durable;
+whatever has gathered meanwhile is one commit. Ends are handed over without waiting to a thread of
+the process that settles them, many in one transaction. It sleeps until there is work.
 
 What ended and cannot be settled closes the gate: until settling succeeds, this process hands
 nothing more out.
@@ -15,7 +14,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Final
 
@@ -23,15 +22,17 @@ from django.db import DataError, InterfaceError, OperationalError, connection, t
 from django.db.models import Q
 from django.utils import timezone
 
+from requests_app.distribution.gathering import Gathered
 from requests_app.distribution.models import AccessToken
 from requests_app.distribution.settling import Ending, settle
 from requests_app.distribution.transfers import Transfer
 from requests_app.errors import PortalError
+from requests_app.inserting import insert
 
 logger = logging.getLogger(__name__)
 
 PATIENCE: Final = 30.0
-"""Seconds that a request waits for its row."""
+"""Seconds that a process which ends waits for the last to be settled."""
 LEISURE: Final = 0.2
 """Seconds that an end may wait for others."""
 RETRY: Final = 1.0
@@ -43,24 +44,19 @@ class GateClosed(PortalError):
     """What is sent cannot be written down, so nothing is sent."""
 
 
-@dataclass(slots=True)
-class _Waiting:
-    transfer: Transfer
-    answered: threading.Event = field(default_factory=threading.Event)
-    error: BaseException | None = None
-
-
 class Journal:
     """The rows of one process's transfers on their way into the database."""
 
     def __init__(self) -> None:
         self.process = os.getpid()
+        self._begun: Gathered[None, Transfer, DataError] = Gathered(
+            lambda _, begun: _write_all(begun)
+        )
         self._changed = threading.Condition()
-        self._begun: list[_Waiting] = []
         self._ended: list[Ending] = []
         self._settle_at = 0.0
         self._failing = False
-        self._writer: threading.Thread | None = None
+        self._settler: threading.Thread | None = None
         self.closed = False
 
     def begin(self, transfer: Transfer) -> None:
@@ -71,17 +67,9 @@ class Journal:
         """
         if self._failing:
             raise GateClosed("What was sent before could not be entered into the log.")
-        if connection.in_atomic_block:
-            _write([transfer])
-            return
-        waiting = _Waiting(transfer)
-        with self._changed:
-            self._begun.append(waiting)
-            self._wake()
-        if not waiting.answered.wait(PATIENCE):
-            raise GateClosed("The log took too long.")
-        if waiting.error is not None:
-            raise waiting.error
+        refused = self._begun.answer(None, transfer)
+        if refused is not None:
+            raise refused
 
     def end(self, ending: Ending) -> None:
         """Has a transfer settled soon; returns at once. Inside a transaction it is settled now."""
@@ -95,59 +83,38 @@ class Journal:
             self._wake()
 
     def close(self) -> None:
-        """Settles what has ended, and ends the writer."""
+        """Settles what has ended, and ends the thread."""
         with self._changed:
             self.closed = True
             self._changed.notify()
-        if self._writer is not None:
-            self._writer.join(PATIENCE)
+        if self._settler is not None:
+            self._settler.join(PATIENCE)
 
     def _wake(self) -> None:
-        if self._writer is None:
-            self._writer = threading.Thread(target=self._work, name="journal", daemon=True)
-            self._writer.start()
+        if self._settler is None:
+            self._settler = threading.Thread(target=self._work, name="settler", daemon=True)
+            self._settler.start()
         self._changed.notify()
 
     def _work(self) -> None:
         try:
-            while True:
-                begun, ended = self._next()
-                if begun:
-                    self._commit(begun)
-                if ended:
-                    self._settle(ended)
-                if self.closed and not begun:
+            while ended := self._next():
+                self._settle(ended)
+                if self.closed and self._failing:
                     return
         finally:
             connection.close()
 
-    def _next(self) -> tuple[list[_Waiting], list[Ending]]:
-        """What to do now; waits until there is something."""
+    def _next(self) -> list[Ending]:
+        """What to settle now; waits until there is something. Nothing when that was all."""
         with self._changed:
-            while not (self._begun or self.closed or self._is_due()):
-                left = self._settle_at - time.monotonic() if self._ended else None
-                self._changed.wait(left)
-            begun, self._begun = self._begun, []
-            if not (self.closed or self._is_due()):
-                return begun, []
+            while not (self.closed or self._is_due()):
+                self._changed.wait(self._settle_at - time.monotonic() if self._ended else None)
             ended, self._ended = self._ended, []
-            return begun, ended
+            return ended
 
     def _is_due(self) -> bool:
         return bool(self._ended) and time.monotonic() >= self._settle_at
-
-    def _commit(self, begun: list[_Waiting]) -> None:
-        try:
-            _surely(lambda: _write([waiting.transfer for waiting in begun]))
-        except BaseException as error:  # noqa: BLE001 - every request that waits raises it
-            if isinstance(error, DataError) and len(begun) > 1:  # one is to blame, and not for all
-                for waiting in begun:
-                    self._commit([waiting])
-                return
-            for waiting in begun:
-                waiting.error = error
-        for waiting in begun:
-            waiting.answered.set()
 
     def _settle(self, ended: list[Ending]) -> None:
         try:
@@ -163,9 +130,20 @@ class Journal:
             self._failing = False
 
 
+def _write_all(begun: list[Transfer]) -> dict[Transfer, DataError]:
+    """Commits them; returns those that the database refuses, whose fault is not the others'."""
+    try:
+        _surely(lambda: _write(begun))
+    except DataError as error:
+        if len(begun) == 1:
+            return {begun[0]: error}
+        return {each: why for one in begun for each, why in _write_all([one]).items()}
+    return {}
+
+
 def _write(begun: list[Transfer]) -> None:
     with transaction.atomic(savepoint=False):
-        Transfer.objects.bulk_create(begun)
+        insert(begun)
         if used := {each.access_token_id for each in begun if each.access_token_id}:
             now = timezone.now()
             stale = Q(last_used_at=None) | Q(last_used_at__lt=now - _USED_AGAIN)
@@ -174,13 +152,18 @@ def _write(begun: list[Transfer]) -> None:
 
 def _surely(work: Callable[[], object]) -> None:
     """Once more over a new connection where the old one has gone, as after a restart."""
-    try:
-        work()
-    except (OperationalError, InterfaceError):
-        connection.close()
-        work()
+    with _one_writer if connection.vendor == "sqlite" else nullcontext():
+        try:
+            work()
+        except (OperationalError, InterfaceError):
+            if connection.in_atomic_block:
+                raise
+            connection.close()
+            work()
 
 
+# SQLite has one writer, and who finds it busy sleeps for longer than it is.
+_one_writer = threading.Lock()
 _lock = threading.Lock()
 _of_process: list[Journal] = []
 

@@ -5,14 +5,15 @@ the database needs for it. The gate asks the same few questions thousands of tim
 querysets with parameters in place of values.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection, models
-from django.db.models import Expression, QuerySet
+from django.db.models import CharField, Expression, Lookup, QuerySet, UUIDField
 from django.db.models.query import get_related_populators
 
 M = TypeVar("M", bound=models.Model)
@@ -28,6 +29,10 @@ class _Slot:
 
     def value(self, given: dict[str, Any]) -> Any:
         value = given[self.name]
+        if isinstance(value, list):
+            return _sent_together(
+                [self.field.get_db_prep_value(each, connection) for each in value]
+            )
         if self.shift is not None:
             value += self.shift
         return self.field.get_db_prep_value(value, connection)
@@ -53,6 +58,34 @@ class Parameter(Expression):
         return Parameter(slot.name, slot.field, (slot.shift or timedelta()) - other)
 
 
+class AnyOf(Lookup):
+    """Whether a column is one of a `Parameter` that is given a list: one text however many."""
+
+    lookup_name = "any_of"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        """PostgreSQL's way."""
+        return self._sql("{} = ANY({})", compiler, connection)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **_: Any) -> Any:
+        """SQLite's, which has no arrays."""
+        return self._sql("{} IN (SELECT value FROM json_each({}))", compiler, connection)
+
+    def _sql(self, form: str, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        column, before = self.process_lhs(compiler, connection)
+        values, after = self.process_rhs(compiler, connection)
+        return form.format(column, values), [*before, *after]
+
+
+UUIDField.register_lookup(AnyOf)
+CharField.register_lookup(AnyOf)
+
+
+def _sent_together(values: list[Any]) -> Any:
+    return values if connection.vendor == "postgresql" else json.dumps(values)
+
+
 class Prepared(Generic[M]):
     """A question that is asked often; `write` gets a `Parameter` for each of `fields`, by name."""
 
@@ -62,8 +95,8 @@ class Prepared(Generic[M]):
         self._write, self._fields = write, fields
         self._compiled: _Compiled[M] | None = None
 
-    def first(self, **values: Any) -> M | None:
-        """Returns the first row for these values, None when there is none. One query.
+    def all(self, **values: Any) -> list[M]:
+        """Returns the rows for these values. One query.
 
         A question changes nothing, so it is asked again over a new connection where the old one has
         gone: nothing else need find out beforehand.
@@ -71,15 +104,15 @@ class Prepared(Generic[M]):
         compiled = self._compiled
         if compiled is None:  # by two threads at once, it is the same twice
             given = {name: Parameter(name, field) for name, field in self._fields.items()}
-            compiled = self._compiled = _Compiled(self._write(**given)[:1])
+            compiled = self._compiled = _Compiled(self._write(**given))
         if connection.in_atomic_block:
-            return compiled.first(values)
+            return compiled.all(values)
         connection.health_check_done = True  # type: ignore[attr-defined]  # as Django has it
         try:
-            return compiled.first(values)
+            return compiled.all(values)
         except (OperationalError, InterfaceError):
             connection.close()
-            return compiled.first(values)
+            return compiled.all(values)
 
 
 class _Compiled(Generic[M]):
@@ -102,15 +135,15 @@ class _Compiled(Generic[M]):
         converters = compiler.get_converters([column for column, _, _ in compiler.select])
         self._converted = partial(compiler.apply_converters, converters=converters)
 
-    def first(self, values: dict[str, Any]) -> M | None:
-        """Returns the object for these values."""
+    def all(self, values: dict[str, Any]) -> list[M]:
+        """Returns the objects for these values."""
         given = [slot.value(values) if isinstance(slot, _Slot) else slot for slot in self._slots]
         with connection.cursor() as cursor:
             cursor.execute(self._sql, given)
-            found = cursor.fetchone()
-        if found is None:
-            return None
-        (row,) = self._converted([found])
+            found = cursor.fetchall()
+        return [self._made(row) for row in self._converted(found)]
+
+    def _made(self, row: Sequence[Any]) -> M:
         made: M = self._model.from_db(self._alias, self._names, row[self._own])
         for related in self._related:
             related.populate(row, made)

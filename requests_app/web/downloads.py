@@ -24,9 +24,9 @@ from requests_app.datasets.models import File, Release
 from requests_app.distribution import streams
 from requests_app.distribution.access import (
     Access,
+    Wanted,
     fetchable_files,
     fetchable_releases,
-    find_file,
     resolve,
 )
 from requests_app.distribution.journal import GateClosed
@@ -78,12 +78,14 @@ def _answered(
     view: View, request: HttpRequest, token: str, what: dict[str, str]
 ) -> HttpResponseBase:
     now, asked = timezone.now(), "/".join([view.__name__, *what.values()])
-    access = resolve(token, now, origin.current().ip)
+    no_text = "\0" in asked  # PostgreSQL cannot even compare it
+    wanted = Wanted(what["path"], what.get("version")) if "path" in what and not no_text else None
+    access = resolve(token, now, origin.current().ip, wanted)
     if not access.allowed:
         return refuse(request, access, asked)
     try:
-        if "\0" in asked:
-            raise NotFound(NO_FILE)  # noqa: TRY301 - PostgreSQL cannot even compare it
+        if no_text:
+            raise NotFound(NO_FILE)  # noqa: TRY301 - the same for every view
         return view(request, access, now, **what)
     except NotFound as error:
         return say(request, error.message, HTTPStatus.NOT_FOUND)
@@ -139,7 +141,7 @@ def file(
     request: HttpRequest, access: Access, now: datetime, path: str, version: str | None = None
 ) -> HttpResponseBase:
     """One file of the newest release, or of the release named."""
-    row = find_file(access, now, path, version)
+    row = access.file
     if row is None:
         return _folder(request, access, now, path, version)
     content = Representation(

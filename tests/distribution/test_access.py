@@ -1,6 +1,7 @@
 """The access rule: its boundaries, its two spellings, and what a refusal costs."""
 
 import itertools
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -11,9 +12,9 @@ from hypothesis.extra.django import TestCase
 
 from requests_app.datasets.models import File, Release
 from requests_app.distribution import access
-from requests_app.distribution.access import fetchable_files, may_fetch, resolve
+from requests_app.distribution.access import Wanted, fetchable_files, may_fetch, resolve
 from requests_app.distribution.reconsents import NOTICE
-from requests_app.distribution.tokens import write_token
+from requests_app.distribution.tokens import Sort, write_token
 from requests_app.distribution.verdicts import HIDDEN, PAUSES, Verdict
 from requests_app.requests.states import State
 from tests.factories.distribution import (
@@ -22,6 +23,7 @@ from tests.factories.distribution import (
     GrantFactory,
     make_access_token,
     make_link,
+    make_release,
 )
 from tests.factories.reconsents import campaign_for, long_standing, signed_anew
 from tests.factories.requests import DatasetFactory, UserFactory
@@ -135,6 +137,61 @@ offsets = st.integers(-2, 2).map(lambda hours: timedelta(hours=hours))
 maybe = st.one_of(st.none(), offsets)
 
 
+@pytest.mark.django_db
+class TestAFileThatIsWanted:
+    def test_it_is_one_that_may_be_fetched(self, django_assert_num_queries):
+        grant = GrantFactory()
+        _, token = make_link(grant)
+        now = timezone.now()
+        for number in (1, 2):
+            release = make_release(
+                grant.dataset,
+                version=f"{number}.0",
+                files={"a.mp4": b"x" * number},
+                published_at=now + timedelta(hours=number),
+            )
+        make_release(GrantFactory().dataset, files={"other.mp4": b"x"})
+        later = now + timedelta(hours=2)
+
+        def wanted(path, version=None, at=later):
+            return resolve(token, at, wanted=Wanted(path, version)).file
+
+        with django_assert_num_queries(2):
+            newest = wanted("a.mp4")
+        assert newest is not None
+        assert (newest.release, newest.size) == (release, 2)
+        assert may_fetch(grant, newest, later)
+        assert wanted("a.mp4", "1.0").size == 1
+        for path, version in (
+            ("b.mp4", None),
+            ("a.mp4", "3.0"),
+            ("other.mp4", None),
+            ("a.mp4", ""),
+        ):
+            assert wanted(path, version) is None
+        assert wanted("a.mp4", at=now) is None, "not published by then"
+        assert resolve(token, later, wanted=None).file is None
+        grant.revoked_at = now
+        grant.save()
+        assert wanted("a.mp4") is None
+
+    def test_many_who_ask_at_once_get_each_their_own(self):
+        """What is asked of one link together: files of several versions, there or not."""
+        grant = GrantFactory()
+        link, _ = make_link(grant)
+        now = timezone.now()
+        for version in ("1.0", "2.0"):
+            files = {f"{n}.mp4": f"{version}{n}".encode() for n in range(3)}
+            make_release(grant.dataset, version=version, files=files)
+        paths = [f"{n}.mp4" for n in range(4)]
+        wanted = [Wanted(*each) for each in itertools.product(paths, (None, "1.0", "2.0", "3"))]
+        asked = [(now + n * TICK, each) for n, each in enumerate([*wanted, None])]
+        links = access._KNOWN[Sort.LINK]
+        for question, known in links._ask(link.pk, asked).items():
+            assert known == links._ask(link.pk, [question])[question]
+        assert links._ask(uuid.uuid4(), asked) == {}
+
+
 class TestBothSpellings(TestCase):
     """`may_fetch` and `fetchable_files` agree on every grant and file of a random world."""
 
@@ -187,7 +244,8 @@ class TestBothSpellings(TestCase):
             assert in_query == access.in_force(grant, now)
             _, token = make_link(grant, expires_at=start + timedelta(days=9))
             newest = fetchable_files(grant, now).order_by("-release__published_at", "-release_id")
-            assert access.find_file(resolve(token, now), now, "f") == newest.first()
+            found = resolve(token, now, wanted=Wanted("f")).file
+            assert found == newest.first()
 
     @given(
         st.lists(st.tuples(offsets, st.sets(st.integers(0, 2))), min_size=1, max_size=3),

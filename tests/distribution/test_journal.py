@@ -1,7 +1,9 @@
 """Rows are durable before bytes flow, many in one commit; ends that fail close the gate."""
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 
 import pytest
 from django.db import DatabaseError, DataError, OperationalError, connection, transaction
@@ -36,6 +38,14 @@ def unwritten(credential=None) -> Transfer:
     return transfer
 
 
+def begun_elsewhere(journal: Journal, transfer: Transfer) -> None:
+    """As a request does whose thread ends."""
+    try:
+        journal.begin(transfer)
+    finally:
+        connection.close()
+
+
 def whole(transfer: Transfer) -> Ending:
     return Ending(transfer.pk, 100, Outcome.COMPLETE)
 
@@ -53,7 +63,7 @@ def test_many_at_once_are_few_commits(journal, monkeypatch):
     link, _ = make_link()
     transfers = [unwritten(link) for _ in range(40)]
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(journal.begin, transfers))
+        list(threads.map(begun_elsewhere, repeat(journal), transfers))
     assert Transfer.objects.count() == sum(batches) == 40
 
 
@@ -77,12 +87,12 @@ def test_a_row_that_the_database_refuses_fails_alone(journal, monkeypatch):
         write(begun)
 
     monkeypatch.setattr(room, "_write", some)
-    waiting = [room._Waiting(unwritten()) for _ in range(4)]
-    waiting[1].transfer.name = "refused"
-    journal._commit(waiting)
-    assert [type(each.error) for each in waiting if each.error] == [DataError]
-    assert all(each.answered.is_set() for each in waiting)
+    begun = [unwritten() for _ in range(4)]
+    begun[1].name = "refused"
+    assert room._write_all(begun).keys() == {begun[1]}
     assert Transfer.objects.count() == 3
+    with pytest.raises(DataError):
+        journal.begin(begun[1])
 
 
 def test_inside_a_transaction_the_row_is_part_of_it(journal):
@@ -99,6 +109,40 @@ def test_ends_are_entered_soon_and_at_the_latest_when_it_closes(journal):
     journal.end(whole(transfer))
     journal.close()
     assert Entry.objects.filter(kind=kinds.FILE_DOWNLOADED).count() == 1
+
+
+def test_a_row_is_written_while_ends_are_being_entered(journal, monkeypatch):
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has one writer")
+    entering, begun = threading.Event(), threading.Event()
+
+    def slow(ended):
+        entering.set()
+        assert begun.wait(10)
+        return settle(ended)
+
+    settle = room.settle
+    monkeypatch.setattr(room, "settle", slow)
+    transfer = unwritten()
+    journal.begin(transfer)
+    journal.end(whole(transfer))
+    assert entering.wait(10)
+    journal.begin(unwritten())
+    begun.set()
+    journal.close()
+    assert Entry.objects.filter(kind=kinds.FILE_DOWNLOADED).count() == 1
+
+
+def test_it_ends_although_the_last_cannot_be_entered(journal, monkeypatch):
+    def full(ended):
+        raise DatabaseError("disk full")
+
+    transfer = unwritten()
+    journal.begin(transfer)
+    monkeypatch.setattr(room, "settle", full)
+    journal.end(whole(transfer))
+    journal.close()
+    assert not journal._settler.is_alive()
 
 
 def test_what_cannot_be_entered_closes_the_gate_until_it_can(journal, monkeypatch):
