@@ -6,7 +6,7 @@ The tests hold them against each other in random worlds.
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -30,7 +30,7 @@ from requests_app.distribution.models import AccessToken, DownloadLink, Grant, G
 from requests_app.distribution.policy import is_inside
 from requests_app.distribution.prepared import Prepared
 from requests_app.distribution.reconsents import is_suspended, suspended, suspended_column
-from requests_app.distribution.tokens import Sort, digest, read_token
+from requests_app.distribution.tokens import Claim, Sort, digest, read_token
 from requests_app.distribution.transfers import day_of
 from requests_app.distribution.usage import Use, own_most, use_columns, used
 from requests_app.distribution.verdicts import HIDDEN, SENTENCES, Verdict
@@ -88,15 +88,9 @@ def resolve(token: str, now: datetime, ip: str = "", wanted: Wanted | None = Non
     Every refusal costs what a success costs: one signature, one digest, one query, one comparison
     that takes the same time wherever the texts differ. A file that is wanted is one query more.
     """
-    claim = read_token(token)
-    known = _KNOWN[claim.sort].answer(claim.row_id, (now, wanted))
-    kept = known.credential.secret_sha256 if known else _NOBODYS
-    ours = constant_time_compare(claim.secret_sha256, kept)
-    if known is None or not (ours and claim.genuine):
-        return Access(Verdict.UNKNOWN)
-    verdict, credential = _verdict(known.credential, now, ip), known.credential
-    file = known.file if verdict is Verdict.ALLOWED else None
-    return Access(verdict, credential, used(credential, credential.grant), file)
+    asked = _Asked(read_token(token), now, ip, wanted)
+    judged = _JUDGED[asked.claim.sort].answer(asked.claim.row_id, asked)
+    return judged or Access(Verdict.UNKNOWN)
 
 
 def may_start(access: Access, size: int) -> Verdict:
@@ -221,23 +215,36 @@ def _with_use(rows: Any, pk: Any, now: Any, day: Any, most: Any) -> Any:
     )
 
 
-class _Known(NamedTuple):
-    """What is found of one question, before anything is said about it."""
+class _Asked(NamedTuple):
+    """Whether what a token claims may be done."""
 
-    credential: Credential
-    file: File | None
+    claim: Claim
+    now: datetime
+    ip: str
+    wanted: Wanted | None
 
 
-def _ask(
-    credentials: Prepared[Any], pk: UUID, asked: list[tuple[datetime, Wanted | None]]
-) -> dict[tuple[datetime, Wanted | None], _Known]:
+def _judge(credentials: Prepared[Any], pk: UUID, asked: list[_Asked]) -> dict[_Asked, Access]:
     """What is asked of one credential at about one instant."""
-    now = max(at for at, _ in asked)
-    found = credentials.all(pk=pk, now=now, day=day_of(now), most=own_most())
-    if not found:
-        return {}
-    files = _files(found[0].grant.dataset_id, {wanted for _, wanted in asked if wanted}, now)
-    return {(at, wanted): _Known(found[0], files.get(wanted)) for at, wanted in asked}
+    now = max(each.now for each in asked)
+    rows = credentials.all(pk=pk, now=now, day=day_of(now), most=own_most())
+    judged = {each: _access(each, rows[0] if rows else None) for each in asked}
+    wanted = {each.wanted for each in asked if each.wanted and judged[each].allowed}
+    if not wanted:
+        return judged
+    files = _files(rows[0].grant.dataset_id, wanted, now)
+    return {
+        each: replace(found, file=files.get(each.wanted)) if found.allowed else found
+        for each, found in judged.items()
+    }
+
+
+def _access(asked: _Asked, found: Credential | None) -> Access:
+    kept = found.secret_sha256 if found else _NOBODYS
+    ours = constant_time_compare(asked.claim.secret_sha256, kept)
+    if found is None or not (ours and asked.claim.genuine):
+        return Access(Verdict.UNKNOWN)
+    return Access(_verdict(found, asked.now, asked.ip), found, used(found, found.grant))
 
 
 def _files(dataset: int, wanted: set[Wanted], now: datetime) -> dict[Wanted | None, File]:
@@ -306,8 +313,8 @@ _IN_DATASET: Final[dict[str, Any]] = {
 _NEWEST: Final = Prepared(_files_of, **_IN_DATASET)
 _NAMED: Final = Prepared(_files_of, **_IN_DATASET, version=CharField())
 
-_KNOWN: Final[dict[Sort, Gathered[UUID, tuple[datetime, Wanted | None], _Known]]] = {
-    sort: Gathered(partial(_ask, Prepared(partial(_with_use, rows), **_ASKED_OF_ROWS)))
+_JUDGED: Final[dict[Sort, Gathered[UUID, _Asked, Access]]] = {
+    sort: Gathered(partial(_judge, Prepared(partial(_with_use, rows), **_ASKED_OF_ROWS)))
     for sort, rows in ((Sort.LINK, DownloadLink.objects), (Sort.ACCESS, AccessToken.objects))
 }
 

@@ -1,7 +1,6 @@
 """The access rule: its boundaries, its two spellings, and what a refusal costs."""
 
 import itertools
-import uuid
 from datetime import timedelta
 
 import pytest
@@ -14,7 +13,7 @@ from requests_app.datasets.models import File, Release
 from requests_app.distribution import access
 from requests_app.distribution.access import Wanted, fetchable_files, may_fetch, resolve
 from requests_app.distribution.reconsents import NOTICE
-from requests_app.distribution.tokens import Sort, write_token
+from requests_app.distribution.tokens import Sort, read_token, write_token
 from requests_app.distribution.verdicts import HIDDEN, PAUSES, Verdict
 from requests_app.requests.states import State
 from tests.factories.distribution import (
@@ -178,18 +177,33 @@ class TestAFileThatIsWanted:
     def test_many_who_ask_at_once_get_each_their_own(self):
         """What is asked of one link together: files of several versions, there or not."""
         grant = GrantFactory()
-        link, _ = make_link(grant)
+        link, token = make_link(grant)
         now = timezone.now()
         for version in ("1.0", "2.0"):
             files = {f"{n}.mp4": f"{version}{n}".encode() for n in range(3)}
             make_release(grant.dataset, version=version, files=files)
+        grant.networks = "192.0.2.0/24"
+        grant.save()
         paths = [f"{n}.mp4" for n in range(4)]
-        wanted = [Wanted(*each) for each in itertools.product(paths, (None, "1.0", "2.0", "3"))]
-        asked = [(now + n * TICK, each) for n, each in enumerate([*wanted, None])]
-        links = access._KNOWN[Sort.LINK]
-        for question, known in links._ask(link.pk, asked).items():
-            assert known == links._ask(link.pk, [question])[question]
-        assert links._ask(uuid.uuid4(), asked) == {}
+        wanted = itertools.product(paths, (None, "1.0", "2.0", "3"))
+        together = access._JUDGED[Sort.LINK]._ask
+        claims = [read_token(token), read_token(token[:-1] + chr(ord(token[-1]) ^ 1))]
+        asked = [
+            access._Asked(claim, now + n * TICK, ip, each)
+            for n, (claim, ip, each) in enumerate(
+                itertools.product(
+                    claims, ("192.0.2.1", "198.51.100.1"), [None, *(Wanted(*w) for w in wanted)]
+                )
+            )
+        ]
+        judged = together(link.pk, asked)
+        assert judged == {each: together(link.pk, [each])[each] for each in asked}
+        assert {found.verdict for found in judged.values()} == {
+            Verdict.ALLOWED,
+            Verdict.OUTSIDE_NETWORK,
+            Verdict.UNKNOWN,
+        }
+        assert all(found.allowed for found in judged.values() if found.file)
 
 
 class TestBothSpellings(TestCase):
