@@ -19,6 +19,8 @@ from requests_app.distribution import journal
 from requests_app.requests.permissions import GROUPS
 from tests.object_store import object_store
 
+pytest_plugins = ["tests.holder"]
+
 _flush = TransactionTestCase._fixture_teardown
 
 
