@@ -6,14 +6,12 @@ from pathlib import Path
 import pytest
 
 from requests_app.agreements import sealing_keys
-from requests_app.agreements.pdf import render_pdf
 from requests_app.agreements.seal import Role, prepare, seal_pdf
 from requests_app.agreements.trust import Trust
 from requests_app.agreements.verification import Finding, verify
 from requests_app.errors import Misconfigured
-from tests.factories.agreements import document_input
 from tests.factories.authorities import private_pem
-from tests.factories.seals import key_in, pem
+from tests.factories.seals import key_in, pem, rendered_pdf
 
 LIBRARIES = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/opt/homebrew/lib")
 MODULE = next(
@@ -52,7 +50,7 @@ def util(*arguments):
 
 @pytest.fixture(scope="module")
 def rendered():
-    return render_pdf(document_input())
+    return rendered_pdf()
 
 
 @pytest.fixture
