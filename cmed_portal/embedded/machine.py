@@ -117,6 +117,7 @@ NEEDS = {
         *(Need(tool, program(tool), *[tool] * 3) for tool in ("wget", "curl", "unzip", "jq")),
         Need("certutil", program("certutil"), "libnss3-tools", "nss-tools", "nss"),
         Need("openssl", program("openssl"), *["openssl"] * 3),
+        Need("SoftHSM", program("softhsm2-util"), "softhsm2", "softhsm", "softhsm"),
         Need("aria2c", program("aria2c"), *["aria2"] * 3),
         Need("rclone", program("rclone"), *["rclone"] * 3),
         Need("nginx", program("nginx"), "nginx-light", "nginx", "nginx"),

@@ -110,8 +110,7 @@ def _holds(signed_data: cms.SignedData, certificate: x509.Certificate, covered: 
 def time_stamps(mark: Mark) -> Iterator[cms.SignedData]:
     """Yields the time-stamp tokens (RFC 3161) that the seal bears, unchecked."""
     signer = extract_signer_info(mark.signed_data)
-    attributes = signer["unsigned_attrs"]
-    for attribute in attributes if attributes.native else []:
+    for attribute in signer["unsigned_attrs"]:
         if attribute["type"].native == "signature_time_stamp_token":
             for token in attribute["values"]:
                 yield token["content"]

@@ -8,32 +8,12 @@ from django.utils import timezone
 from requests_app.audit import kinds
 from requests_app.distribution.transfers import Transfer
 from tests.admin.places import at
-from tests.factories.distribution import GrantFactory, make_access_token, make_link, make_release
+from tests.factories.distribution import GrantFactory, make_access_token, make_link
 from tests.factories.requests import approver, auditor, reviewer
 from tests.factories.transfers import make_transfer
 from tests.web.download_world import ReadingClient, archive_url
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _own_store(settings, tmp_path):
-    settings.FILES_DIR = tmp_path / "files"
-
-
-@pytest.fixture
-def grant():
-    return GrantFactory()
-
-
-@pytest.fixture
-def release(grant):
-    return make_release(grant.dataset)
-
-
-@pytest.fixture
-def token(grant, release):
-    return make_link(grant)[1]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_store")]
 
 
 @pytest.fixture

@@ -30,14 +30,14 @@ from requests_app.agreements.verification import Finding, verify
 from requests_app.errors import Invalid
 from tests.factories.agreements import document_input, ready_request, signature
 from tests.factories.own_certificates import certificate, sign_pdf, sign_with_poppler
-from tests.factories.seals import key_in, pem
+from tests.factories.seals import key_in, pem, rendered_pdf
 
 OTHER = "EVERYTHING IS ALLOWED, the Recipient may publish all faces."
 
 
 @pytest.fixture(scope="module")
 def issued() -> bytes:
-    return own_certificate.with_place_to_sign(render_pdf(document_input()))
+    return own_certificate.with_place_to_sign(rendered_pdf())
 
 
 @pytest.fixture(scope="module")

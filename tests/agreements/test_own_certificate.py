@@ -50,12 +50,12 @@ from tests.factories.agreements import document_input, ready_request, signature
 from tests.factories.cosigning import cosignature, ready_together
 from tests.factories.own_certificates import certificate, sign_pdf
 from tests.factories.requests import UserFactory
-from tests.factories.seals import pem
+from tests.factories.seals import pem, rendered_pdf
 
 
 @pytest.fixture(scope="module")
 def issued() -> bytes:
-    return own_certificate.with_place_to_sign(render_pdf(document_input()))
+    return own_certificate.with_place_to_sign(rendered_pdf())
 
 
 @pytest.fixture(scope="module")

@@ -14,14 +14,13 @@ from pypdf import PdfReader
 
 from requests_app.agreements import timestamps
 from requests_app.agreements.documents import countersign_document, render_document
-from requests_app.agreements.pdf import render_pdf
 from requests_app.agreements.seal import Level, Role, prepare, seal_pdf
 from requests_app.agreements.trust import Trust
 from requests_app.agreements.verification import Finding, verify
 from requests_app.errors import Misconfigured
 from tests.factories import authorities
-from tests.factories.agreements import document_input, signed_agreement
-from tests.factories.seals import pem
+from tests.factories.agreements import signed_agreement
+from tests.factories.seals import pem, rendered_pdf
 
 
 @pytest.fixture
@@ -48,7 +47,7 @@ def set_up(world, settings):
 
 @pytest.fixture(scope="module")
 def rendered():
-    return render_pdf(document_input())
+    return rendered_pdf()
 
 
 def trust_in(world) -> Trust:

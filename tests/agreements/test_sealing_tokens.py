@@ -1,22 +1,21 @@
-import shutil
+"""The seal's key in a hardware token, here one made of software: SoftHSM."""
+
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from requests_app.agreements import sealing_keys
-from requests_app.agreements.pdf import render_pdf
 from requests_app.agreements.seal import Role, prepare, seal_pdf
 from requests_app.agreements.trust import Trust
 from requests_app.agreements.verification import Finding, verify
 from requests_app.errors import Misconfigured
-from tests.factories.agreements import document_input
 from tests.factories.authorities import private_pem
-from tests.factories.seals import key_in, pem
+from tests.factories.seals import key_in, pem, rendered_pdf
 
-MODULE = Path("/usr/lib/softhsm/libsofthsm2.so")
-pytestmark = pytest.mark.skipif(
-    not (MODULE.exists() and shutil.which("softhsm2-util")), reason="softhsm2 is not installed"
+LIBRARIES = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/opt/homebrew/lib")
+MODULE = next(
+    (found for each in LIBRARIES if (found := Path(each, "softhsm/libsofthsm2.so")).exists()), None
 )
 
 
@@ -29,6 +28,7 @@ def keys(tmp_path_factory):
 @pytest.fixture(scope="module")
 def token(tmp_path_factory, keys):
     """A software token; a process reads its configuration once, so there is one for the module."""
+    assert MODULE, "this needs SoftHSM's library; install softhsm2"
     folder = tmp_path_factory.mktemp("token")
     (folder / "tokens").mkdir()
     (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder}/tokens\n")
@@ -50,7 +50,7 @@ def util(*arguments):
 
 @pytest.fixture(scope="module")
 def rendered():
-    return render_pdf(document_input())
+    return rendered_pdf()
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from requests_app.agreements.verification import (
 )
 from requests_app.errors import Invalid
 from tests.factories.agreements import document_input
-from tests.factories.seals import key_in, pem, sealed_pdf
+from tests.factories.seals import key_in, pem, rendered_pdf, sealed_pdf
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +174,7 @@ def test_a_seal_moved_into_another_document_is_found(sealed, trust):
 def test_documents_of_others_are_not_ours(sealed, trust, key, tmp_path):
     assert verify(b"GIF89a", trust).sentence == NOT_A_PDF
     assert verify(b"", trust).sentence == NOT_A_PDF
-    assert verify(render_pdf(document_input()), trust).sentence == NO_SEAL
+    assert verify(rendered_pdf(), trust).sentence == NO_SEAL
     stranger = key_in(tmp_path)
     assert verify(sealed_pdf(stranger), trust).sentence == NO_SEAL
     # A countersignature by somebody else does not lend anything to what is ours, either.

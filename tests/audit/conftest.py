@@ -17,8 +17,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def fresh_database(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The environment of a program with an empty database, on the engine that the tests run on."""
+def fresh_database(tmp_path: Path, migrated: Callable[[Path], None]) -> Iterator[dict[str, str]]:
+    """The environment of a program with a database that has its tables and no rows, on the engine
+    that the tests run on."""
     environment = {name: value for name, value in os.environ.items() if "CMED_" not in name} | {
         "DJANGO_SETTINGS_MODULE": "cmed_portal.settings",
         "CMED_VAR_DIR": str(tmp_path),
@@ -27,6 +28,7 @@ def fresh_database(tmp_path: Path) -> Iterator[dict[str, str]]:
     }
     server = os.environ.get("CMED_TEST_DATABASE_URL")
     if server is None:
+        migrated(tmp_path)
         yield environment
         return
     name = f"own_{os.getpid()}"

@@ -7,6 +7,5 @@ hypothesis_settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)
-def _own_store(settings, tmp_path):
-    """Every test has an empty file store of its own."""
-    settings.FILES_DIR = tmp_path / "files"
+def _own_store(own_store):
+    """Every test here."""

@@ -19,11 +19,6 @@ from tests.factories.requests import UserFactory
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def grant():
-    return GrantFactory()
-
-
 def test_its_text_opens_the_grant_and_is_kept_nowhere(grant):
     token, text = create_token(grant_id=grant.pk, name=" my  cluster ", by=grant.applicant)
     assert resolve(text, timezone.now()).credential == token

@@ -29,11 +29,6 @@ pytestmark = pytest.mark.django_db
 LENGTH = 12
 
 
-@pytest.fixture(autouse=True)
-def _own_store(settings, tmp_path):
-    settings.FILES_DIR = tmp_path / "files"
-
-
 @pytest.fixture
 def link():
     return make_link()[0]

@@ -48,7 +48,8 @@ def main() -> None:
     release = make_release(dataset, files=clips | {"labels.csv": b"path\n"})
     large = DatasetFactory(slug="whales")
     hole = {"large.mp4": int(os.environ["WORLD_HOLE"])} if "WORLD_HOLE" in os.environ else None
-    make_release(large, files={"large.mp4": varied(LARGE_BYTES)}, holes=hole)
+    content = varied(LARGE_BYTES)
+    make_release(large, files={"large.mp4": content}, holes=hole)
     package = package_of(release)
     archives = {form: package_of(release, form=form).archive for form in ("zip", "tar")}
     grant = GrantFactory(agreement__access_request__dataset=dataset)
@@ -60,7 +61,7 @@ def main() -> None:
                 form: _digest(stream(storage(), layout.segments(0, layout.length)))
                 for form, layout in archives.items()
             },
-            "large_digest": sha256(varied(LARGE_BYTES)).hexdigest(),
+            "large_digest": sha256(content).hexdigest(),
             "zip_length": package.archive.length,
             "digests": {path: sha256(content).hexdigest() for path, content in clips.items()},
         },

@@ -25,7 +25,7 @@ def until(what: str, look: Callable[[], Found | None], *, seconds: float = 60) -
     while time.monotonic() < deadline:
         if found := look():
             return found
-        time.sleep(0.1)
+        time.sleep(0.02)
     raise Unexpected(f"{what} did not happen within {seconds:.0f} s")
 
 

@@ -50,8 +50,9 @@ class Portal:
 
 
 @pytest.fixture(scope="module")
-def portal(tmp_path_factory) -> Iterator[Portal]:
+def portal(tmp_path_factory, migrated) -> Iterator[Portal]:
     var, port = tmp_path_factory.mktemp("accounting"), free_port()
+    migrated(var)
     base = f"http://127.0.0.1:{port}"
     environment, world = made_world(var, base, PORTAL_DOWNLOADS=str(AT_ONCE))
     with gunicorn(port, environment, threads=8) as process:

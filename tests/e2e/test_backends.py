@@ -30,8 +30,10 @@ ONCE = {"wget": ["--tries=1"], "curl": [], "aria2c": ["-m", "1", "--retry-wait=0
 
 
 @pytest.fixture(scope="module")
-def backends(tmp_path_factory) -> Iterator[dict[str, Backend]]:
-    with all_backends(tmp_path_factory.mktemp("backends"), large_bytes=LARGE) as made:
+def backends(tmp_path_factory, migrated) -> Iterator[dict[str, Backend]]:
+    var = tmp_path_factory.mktemp("backends")
+    migrated(var)
+    with all_backends(var, large_bytes=LARGE) as made:
         yield made
 
 

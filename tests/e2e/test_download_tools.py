@@ -43,8 +43,9 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[Server]:
+def server(tmp_path_factory, migrated) -> Iterator[Server]:
     var = tmp_path_factory.mktemp("var")
+    migrated(var)
     port = free_port()
     base = f"http://127.0.0.1:{port}"
     environment, world = made_world(var, base)

@@ -52,8 +52,9 @@ class Gate:
 
 
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory) -> Iterator[Gate]:
+def gate(tmp_path_factory, migrated) -> Iterator[Gate]:
     var = tmp_path_factory.mktemp("gate")
+    migrated(var)
     portal, port = free_port(), free_port()
     base = f"http://127.0.0.1:{port}"
     environment, world = made_world(

@@ -1,5 +1,6 @@
 """Keys, certificates and sealed documents."""
 
+from functools import cache
 from pathlib import Path
 
 from cryptography import x509
@@ -19,9 +20,15 @@ def key_in(folder: Path) -> SealKey:
     return sealing_keys.read(folder / key_making.SEAL_FILE)
 
 
+@cache  # the same bytes each time
+def rendered_pdf() -> bytes:
+    """An agreement that nobody has signed or sealed."""
+    return render_pdf(document_input())
+
+
 def sealed_pdf(key: SealKey) -> bytes:
     """A rendered agreement with the portal's seal."""
-    return seal_pdf(render_pdf(document_input()), Seal(key, Level.B_B), Role.SEAL)
+    return seal_pdf(rendered_pdf(), Seal(key, Level.B_B), Role.SEAL)
 
 
 def countersigned_pdf(key: SealKey) -> bytes:

@@ -17,7 +17,7 @@ from requests_app.datasets.models import File
 from tests.factories.distribution import GrantFactory, make_link, make_release
 from tests.web.download_world import ReadingClient, archive_url
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_store")]
 
 MARKS = {
     "clips/a.mp4": ("hungry", "train"),
@@ -26,11 +26,6 @@ MARKS = {
 }
 CONTENTS = {path: path.encode() * 50 for path in MARKS}
 LABELS = {"labels.csv": b"path,label,participant_code,split\n"}
-
-
-@pytest.fixture(autouse=True)
-def _own_store(settings, tmp_path):
-    settings.FILES_DIR = tmp_path / "files"
 
 
 @pytest.fixture

@@ -29,30 +29,10 @@ from tests.factories.distribution import GrantFactory, make_link, make_release
 from tests.factories.requests import DatasetFactory
 from tests.web.download_world import SECRETIVE, ReadingClient, archive_url
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_store")]
 
 CLIP = "clips/002.mp4"
 CONTENT = b"clip 2 " * 200
-
-
-@pytest.fixture(autouse=True)
-def _own_store(settings, tmp_path):
-    settings.FILES_DIR = tmp_path / "files"
-
-
-@pytest.fixture
-def grant():
-    return GrantFactory()
-
-
-@pytest.fixture
-def release(grant):
-    return make_release(grant.dataset)
-
-
-@pytest.fixture
-def token(grant, release):
-    return make_link(grant)[1]
 
 
 @pytest.fixture

@@ -17,13 +17,8 @@ from tests.e2e.person import until
 from tests.factories.distribution import GrantFactory, make_link, make_release
 from tests.factories.requests import DatasetFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_store")]
 PATH, CLIP = "clips/über alles 100%.mp4", b"0123456789" * 10
-
-
-@pytest.fixture(autouse=True)
-def _own_store(settings, tmp_path):
-    settings.FILES_DIR = tmp_path / "files"
 
 
 @pytest.fixture

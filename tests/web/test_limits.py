@@ -16,14 +16,9 @@ from tests.factories.requests import approver, superuser
 from tests.factories.transfers import make_transfer
 from tests.web.download_world import ReadingClient, archive_url
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_store")]
 CLIP = "clips/001.mp4"
 SIZE = 700
-
-
-@pytest.fixture(autouse=True)
-def _own_store(settings, tmp_path):
-    settings.FILES_DIR = tmp_path / "files"
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from tests.factories.distribution import GrantFactory, make_link, make_release
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_store")]
 
 FILES = {
     "labels.csv": b"path\n",
@@ -14,11 +14,6 @@ FILES = {
     "clips/cross/2+3=5.mp4": b"five",
     "clips/hungry/1.mp4": b"hungry",
 }
-
-
-@pytest.fixture(autouse=True)
-def _own_store(settings, tmp_path):
-    settings.FILES_DIR = tmp_path / "files"
 
 
 @pytest.fixture

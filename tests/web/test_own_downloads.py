@@ -17,13 +17,8 @@ from tests.factories.distribution import GrantFactory, make_access_token, make_l
 from tests.factories.requests import PASSWORD, UserFactory
 from tests.web.download_world import ReadingClient, archive_url
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_store")]
 TOKEN = re.compile(r"pat-[\w-]{22}\.[\w-]{43}\.[\w-]{43}")
-
-
-@pytest.fixture(autouse=True)
-def _own_store(settings, tmp_path):
-    settings.FILES_DIR = tmp_path / "files"
 
 
 @pytest.fixture

@@ -7,30 +7,10 @@ from django.contrib.messages import get_messages
 from django.urls import reverse
 from django.utils import timezone
 
-from tests.factories.distribution import GrantFactory, make_link, make_release
+from tests.factories.distribution import GrantFactory, make_release
 from tests.factories.requests import UserFactory
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _own_store(settings, tmp_path):
-    settings.FILES_DIR = tmp_path / "files"
-
-
-@pytest.fixture
-def grant():
-    return GrantFactory()
-
-
-@pytest.fixture
-def release(grant):
-    return make_release(grant.dataset)
-
-
-@pytest.fixture
-def token(grant, release):
-    return make_link(grant)[1]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_store")]
 
 
 def test_the_holder_asks_and_gets_one(client, grant):
