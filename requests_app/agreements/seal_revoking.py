@@ -41,7 +41,7 @@ def revoke(*, certificate: str, since: datetime, reason: str, by: log.Audited) -
         raise Invalid("This time lies ahead: say from when on its key may have been misused.")
     known = found.invalid_from
     if known is not None and known <= since:
-        raise Conflict(f"It is declared invalid from {known:%d %B %Y, %H:%M} UTC on already.")
+        raise Conflict(f"It is declared invalid as of {known:%d %B %Y, %H:%M} UTC already.")
     row = SealRevocation.objects.create(certificate=found, invalid_from=since, reason=said)
     facts = {"serial": found.serial, "invalid_from": since.isoformat()}
     log.record(kinds.SEAL_CERTIFICATE_REVOKED, by=by, on=found, **facts, reason=said)

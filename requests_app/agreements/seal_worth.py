@@ -17,23 +17,23 @@ Recorded = Callable[[str, str], datetime | None]
 (hexadecimal); None for none of its own."""
 
 AFTER: Final = (
-    "This document was sealed on {at}, and the lab has declared the certificate of its seal invalid"
-    " from {since} on: since then its key may be in other hands, so the seal proves nothing. Do not"
-    " rely on it; ask the lab."
+    "This document was sealed on {at}. The lab has declared the certificate of its seal invalid as"
+    " of {since}: since then its key may be in other hands, so the seal proves nothing. Do not rely"
+    " on it; ask the lab."
 )
 UNTOLD: Final = (
     "This document says that it was sealed on {at}. The lab has declared the certificate of its"
-    " seal invalid from {since} on, and whoever has its key can write any day into a seal. No time"
+    " seal invalid as of {since}, and whoever has its key can write any day into a seal. No time"
     " stamp of an authority trusted here shows that it was sealed before, so it cannot be told from"
     " the file whether it is genuine. Ask on the portal's page for verifying, which knows every"
     " document that the portal made."
 )
 _BEFORE: Final = (
-    " The lab has declared the certificate of its seal invalid from {since} on; {witness} that it"
+    " The lab has declared the certificate of its seal invalid as of {since}; {witness} that it"
     " was sealed before."
 )
 _COVERED: Final = (
-    " The lab has declared the certificate of its first seal invalid from {since} on; the"
+    " The lab has declared the certificate of its first seal invalid as of {since}; the"
     " countersignature, made with another certificate, covers all of it."
 )
 

@@ -342,4 +342,4 @@ class TestCommand:
         code, told = run(capsys, "agreement_verify", tmp_path / "a.pdf", *more)
         assert code == (1 if with_list else 0)
         assert told.startswith("Not proven." if with_list else "Genuine.")
-        assert with_list or "was declared invalid from" in told
+        assert with_list or "was declared invalid as of" in told

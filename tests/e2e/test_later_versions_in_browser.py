@@ -17,6 +17,7 @@ from requests_app.agreements.seal_revoking import revoke
 from requests_app.audit import log
 from requests_app.distribution.grants import create_grant
 from requests_app.distribution.models import Grant
+from requests_app.identity.models import User
 from requests_app.requests.states import State
 from tests.e2e.test_pages_in_browser import faults, listen, sign_in
 from tests.factories.agreements import (
@@ -40,7 +41,7 @@ def grant(transactional_db: None) -> Grant:
     """A grant of somebody who can sign in."""
     cache.clear()
     made = long_standing(granted())
-    let_in(made)
+    let_in(made.applicant)
     return made
 
 
@@ -53,17 +54,16 @@ def sealed(transactional_db: None) -> Grant:
     countersign_document(agreement_id=agreement.pk)
     made = create_grant(agreement=agreement, by=approver(agreement.access_request.dataset))
     put(agreement.access_request, State.APPROVED)
-    let_in(made)
+    let_in(made.applicant)
     return made
 
 
-def let_in(grant: Grant) -> None:
-    holder = grant.applicant
+def let_in(user: User) -> None:
     EmailAddress.objects.update_or_create(
-        user=holder, email=holder.email, defaults={"verified": True, "primary": True}
+        user=user, email=user.email, defaults={"verified": True, "primary": True}
     )
-    holder.set_password(PASSWORD)
-    holder.save()
+    user.set_password(PASSWORD)
+    user.save()
 
 
 def arrive(page: Page, site: str, email: str) -> None:
@@ -114,14 +114,13 @@ def sign_with_certificate(page: Page, grant: Grant) -> None:
     page.fill("[name=typed_name]", grant.access_request.legal_name)
     page.check("[name=way][value=certificate]")
     page.fill("[name=password]", PASSWORD)
-    page.click("text=Sign the new version")
+    page.click(".signature .actions button")
 
 
 @SCHEMES
 def test_declining(browser: Browser, site: str, scheme: str) -> None:
     access_request = ready_request()
-    access_request.applicant.set_password(PASSWORD)
-    access_request.applicant.save()
+    let_in(access_request.applicant)
     page = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]
     arrive(page, site, access_request.applicant.email)
     said = listen(page)
@@ -166,14 +165,14 @@ def test_the_page_of_a_text_for_its_approver(
 ) -> None:
     site = str(live_server)
     judge = approver(grant.dataset)
-    judge.set_password(PASSWORD)
-    judge.save()
+    let_in(judge)
     text = publish_text(grant.dataset, 2, text_source("may draw"))
     page = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]
     sign_in(page, site, judge.email)
-    page.wait_for_load_state()
+    page.wait_for_url("**/requests/")
     found = []
     for name in ("change", "ask"):
         page.goto(site + reverse(f"admin:requests_app_agreementtext_{name}", args=[text.pk]))
+        assert "version 2" in page.inner_text("main, #content")
         found += faults(page, f"text {name}")
     assert found == []

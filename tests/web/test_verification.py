@@ -197,7 +197,7 @@ def test_a_certificate_declared_invalid_is_published_and_its_seals_are_not_prove
     assertContains(page, ">Not proven</h2>")
     assertContains(page, "the seal proves nothing")
     assertNotContains(page, "Signed by")
-    assertContains(page, "Declared invalid from")
+    assertContains(page, "Declared invalid as of")
     assertContains(page, "A laptop was stolen.")
     assertContains(client.get(reverse("certificates")), "DECLARED INVALID from")
     [told] = client.get(reverse("certificates_json")).json()["certificates"]

@@ -87,5 +87,5 @@ class Command(PortalCommand):
                 lines.append(f"  {seal['role']}: {seal['at']}, PAdES {seal['level']}{stamp}")
                 lines.append(f"    certificate SHA-256 {seal['certificate_sha256']}")
                 if since := seal["invalid_from"]:
-                    lines.append(f"    this certificate was declared invalid from {since} on")
+                    lines.append(f"    this certificate was declared invalid as of {since}")
         return "\n".join(lines)

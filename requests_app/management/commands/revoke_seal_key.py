@@ -56,7 +56,7 @@ class Command(PortalCommand):
 
     def describe(self, result: dict[str, Any]) -> str:
         lines = [
-            f"Certificate {result['serial']} is invalid from {result['invalid_from']} on. This is"
+            f"Certificate {result['serial']} is invalid as of {result['invalid_from']}. This is"
             " published, and nothing is sealed with it any more."
         ]
         if result["is_the_newest"]:
