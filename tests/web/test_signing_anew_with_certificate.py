@@ -88,7 +88,7 @@ def test_every_way_leads_back_to_the_upload(client, grant, chosen):  # noqa: F81
     assert client.get(page(grant)).url == own(grant.access_request)
     assert own(grant.access_request) in client.get(status(grant)).text
     told = client.get(own(grant.access_request)).text
-    assert "Upload and sign the new version" in told
+    assert "Upload and sign" in told
     letter = as_email(Message.objects.get(name="document_issued"))
     assert "Then your grant stands on the new version." in letter.body
     assert "submitted" not in letter.body
