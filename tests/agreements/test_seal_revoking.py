@@ -252,7 +252,8 @@ class TestAnywhere:
 def _sealed_in_no_field(content: bytes, key) -> bytes:
     room, head = 8000, "\n%% /ByteRange [0 {:010d} {:010d} {:010d}]\n"
     before = len(content) + len(head.format(0, 0, 0))
-    after, tail = before + room + 2, b"\n%%EOF\n"
+    # A reader finds the document that is there, and a seal over all of it that it knows nothing of.
+    after, tail = before + room + 2, b"\n" + content[content.rindex(b"startxref") :]
     head = head.format(before, after, len(tail)).encode()
     with signer_with(key) as signer:
         covered = content + head + tail
