@@ -71,6 +71,12 @@ REVOKE INSERT, UPDATE ON
     requests_app_witnesssignature, requests_app_checkpointpost
     FROM portal_web;
 
+-- So is all that is made with the seal's key: who is in the web makes no key of theirs one of ours.
+REVOKE INSERT ON
+    requests_app_sealcertificate, requests_app_sealrevocation, requests_app_agreementdocument,
+    requests_app_issueddocument, requests_app_manifestsignature
+    FROM portal_web;
+
 \getenv web PORTAL_WEB_PASSWORD
 \if :{?web}
 ALTER ROLE portal_web PASSWORD :'web';

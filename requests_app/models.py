@@ -6,6 +6,7 @@ from requests_app.agreements.models import (
     AgreementText,
     FailedDocument,
     SealCertificate,
+    SealRevocation,
 )
 from requests_app.agreements.own_signatures import (
     IssuedDocument,
@@ -84,6 +85,7 @@ __all__ = [
     "ReconsentNotice",
     "Release",
     "SealCertificate",
+    "SealRevocation",
     "Signatory",
     "SignatoryExit",
     "SignedCheckpoint",

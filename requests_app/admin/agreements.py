@@ -24,11 +24,15 @@ class AgreementTextAdmin(PortalAdmin):
 
     readers = WITH_SUPERUSER
     change_form_template = "admin/agreement_text/page.html"
-    list_display = ("dataset", "number", "published_at", "sha256")
+    list_display = ("dataset", "number", "published_at", "digest")
     list_display_links = ("dataset", "number")
     list_select_related = ("dataset",)
-    fields = ("dataset", "number", "published_at", "sha256")
+    fields = ("dataset", "number", "published_at", "digest")
     readonly_fields = fields
+
+    @admin.display(description="SHA-256", ordering="sha256")
+    def digest(self, text: AgreementText) -> str:
+        return text.sha256
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AgreementText]:
         return AgreementText.objects.filter(dataset__in=datasets(request))

@@ -18,7 +18,8 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.xref import XRefSectionMetaInfo, XRefSectionType
 
 _HEAD: Final = re.compile(rb"(?<![0-9])(\d{1,10})\s+(\d{1,5})\s+obj\b")
-_ONCE: Final = (b"startxref", b"%%EOF", b"/ByteRange")
+_ONCE: Final = (b"startxref", b"%%EOF")
+_SIGNS: Final = b"/ByteRange"
 _NEVER: Final = (b"%PDF-", b"/XRefStm", b"/Extends", b"/Encrypt")
 _END: Final = re.compile(rb"startxref\s+(\d{1,10})\s+%%EOF\s*\Z")
 _MAY_CHANGE: Final = frozenset({"/ModDate", "/Producer"})
@@ -33,10 +34,13 @@ _XMP_MAY_CHANGE: Final = frozenset(
 _IDENTIFIERS: Final = "http://ns.adobe.com/xap/1.0/mm/"  # of the file's states, not of its content
 
 
-def is_one_update(before: PdfFileReader, after: PdfFileReader, content: bytes, start: int) -> bool:
+def is_one_update(
+    before: PdfFileReader, after: PdfFileReader, content: bytes, start: int, *, signs: bool = True
+) -> bool:
     """Whether `content`, read as `after`, is `before` with one update, which begins at `start`.
 
-    What the update changes is another question.
+    It must hold one signature, or none where it does not sign. What the update changes is another
+    question.
     """
     count = before.xrefs.total_revisions
     if after.xrefs.total_revisions != count + 1:
@@ -48,7 +52,7 @@ def is_one_update(before: PdfFileReader, after: PdfFileReader, content: bytes, s
     ):
         return False
     return (
-        _is_plain(content[start:])
+        _is_plain(content[start:], signatures=int(signs))
         and _is_named_by_the_end(sections[count], content, start)
         and _root(before) == _root(after)
         and _brings_what_it_names(after, content, start)
@@ -75,8 +79,8 @@ def _root(reader: PdfFileReader) -> tuple[int, int]:
     return reference.idnum, reference.generation
 
 
-def _is_plain(added: bytes) -> bool:
-    once = all(added.count(each) == 1 for each in _ONCE)
+def _is_plain(added: bytes, signatures: int) -> bool:
+    once = all(added.count(each) == 1 for each in _ONCE) and added.count(_SIGNS) == signatures
     return once and not any(each in added for each in _NEVER)
 
 

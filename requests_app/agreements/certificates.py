@@ -3,7 +3,10 @@
 A seal is verified against this history, so a new key takes nothing away from old agreements.
 """
 
+import re
 from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -12,10 +15,16 @@ from django.db.models import QuerySet
 
 from requests_app import conf
 from requests_app.agreements import key_making, sealing_keys
+from requests_app.agreements.evidence import format_instant, parse_instant
 from requests_app.agreements.models import SealCertificate
 from requests_app.agreements.sealing_keys import SealKey
 from requests_app.audit import kinds, log
-from requests_app.errors import Conflict
+from requests_app.errors import Conflict, Invalid
+
+_INVALID: Final = b"DECLARED INVALID"
+_MARK: Final = re.compile(
+    rb"^DECLARED INVALID from (\S+)\r?\nSHA-256: ([0-9a-f]{64})\r?$", re.MULTILINE
+)
 
 
 @transaction.atomic
@@ -51,8 +60,11 @@ def rotate(*, by: log.Audited) -> SealCertificate:
 
 
 def history() -> QuerySet[SealCertificate]:
-    """Returns every certificate that the portal has sealed with, the newest first."""
-    return SealCertificate.objects.all()
+    """Returns every certificate that the portal has sealed with, the newest first.
+
+    With what was declared of each.
+    """
+    return SealCertificate.objects.prefetch_related("revocations")
 
 
 def published() -> str:
@@ -64,13 +76,28 @@ def published() -> str:
     above = _above(rows)
     roots = [each for each in above if each.issuer == each.subject]
     between = [each for each in above if each not in roots]
-    own = [each for row in rows for each in _read(row.content)]
+    own = [(each, row.invalid_from) for row in rows for each in _read(row.content)]
     blocks = [
         *(_block("Root", each) for each in roots),
         *(_block("Between root and seal", each) for each in between),
-        *(_block("Seal", each) for each in own),
+        *(_block("Seal", each, invalid) for each, invalid in own),
     ]
     return "\n".join(blocks)
+
+
+def revoked_in(pem: bytes) -> dict[str, datetime]:
+    """Returns SHA-256 -> from when on it is invalid, for each certificate that `published` marks.
+
+    Raises Invalid when such a mark cannot be read: it must not be passed over.
+    """
+    marks = _MARK.findall(pem)
+    try:
+        found = {sha256.decode(): parse_instant(since.decode()) for since, sha256 in marks}
+    except ValueError:
+        found = {}
+    if len(found) != pem.count(_INVALID):
+        raise Invalid("This list says of a certificate that it is invalid, and not how we say it.")
+    return found
 
 
 def as_pem(key: SealKey) -> str:
@@ -123,10 +150,11 @@ def _pem(certificates: Iterable[x509.Certificate]) -> str:
     return "".join(each.public_bytes(encoding).decode() for each in certificates)
 
 
-def _block(what: str, certificate: x509.Certificate) -> str:
+def _block(what: str, certificate: x509.Certificate, invalid: datetime | None = None) -> str:
     begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     return (
         f"{what}: {certificate.subject.rfc4514_string()}\n"
         f"Valid from {begins:%Y-%m-%d} until {ends:%Y-%m-%d}\n"
-        f"SHA-256: {sealing_keys.fingerprint(certificate)}\n{_pem([certificate])}"
+        + (f"DECLARED INVALID from {format_instant(invalid)}\n" if invalid else "")
+        + f"SHA-256: {sealing_keys.fingerprint(certificate)}\n{_pem([certificate])}"
     )

@@ -21,6 +21,7 @@ from requests_app.agreements.outstanding import complete, is_complete
 from requests_app.agreements.own_signatures import OwnSignature
 from requests_app.agreements.parties import signed_by
 from requests_app.agreements.seal import Role, Seal, prepare, seal_pdf
+from requests_app.agreements.seal_revoking import require_unrevoked
 from requests_app.audit import kinds, log
 from requests_app.errors import Conflict, NotFound
 from requests_app.notifications import invitations, messages
@@ -66,7 +67,7 @@ def render_document(*, agreement_id: UUID | str) -> AgreementDocument:
     if not is_complete(agreement):
         raise Conflict(f"{agreement} is not signed by all who must sign it.")
     # Outside of the transaction: rendering takes a while, and SQLite has one writer at a time.
-    seal = prepare()
+    seal = _prepare()
     signed = OwnSignature.objects.filter(agreement=agreement).first()
     content = bytes(signed.content) if signed else unsealed.render(agreement, seal)
     sealed = seal_pdf(content, seal, Role.SEAL, certify=signed is None)
@@ -89,10 +90,16 @@ def countersign_document(*, agreement_id: UUID | str) -> AgreementDocument:
     first = _made(agreement, Kind.SEALED)
     if first is None:
         raise Conflict(f"{agreement} has no sealed document yet, so it cannot be countersigned.")
-    seal = prepare()
+    seal = _prepare()
     content = seal_pdf(bytes(first.content), seal, Role.COUNTERSIGNATURE)
     require_sound(agreement, content, of=bytes(first.content), key=seal.key)
     return _keep(agreement, Kind.COUNTERSIGNED, content, seal)
+
+
+def _prepare() -> Seal:
+    seal = prepare()
+    require_unrevoked(seal.key)
+    return seal
 
 
 def _signed(agreement_id: UUID | str) -> Agreement:
@@ -116,6 +123,7 @@ def _keep(agreement: Agreement, kind: Kind, content: bytes, seal: Seal) -> Agree
     AccessRequest.objects.select_for_update(of=("self",)).get(pk=agreement.access_request_id)
     if (made := _made(agreement, kind)) is not None:
         return made
+    require_unrevoked(seal.key)  # it may have been declared since
     certificate = certificates.record(seal.key)
     document = AgreementDocument.objects.create(
         agreement=agreement,

@@ -5,6 +5,7 @@ Rows of this module are append-only but for `FailedDocument`: triggers refuse UP
 """
 
 import uuid
+from datetime import datetime
 
 from django.conf import settings
 from django.db import models
@@ -107,6 +108,31 @@ class SealCertificate(models.Model):
     @property
     def audit_ref(self) -> str:
         return f"seal_certificate:{self.sha256}"
+
+    @property
+    def invalid_from(self) -> datetime | None:
+        """From when on its seals prove nothing; None if they do. Prefetched rows are used."""
+        return min((each.invalid_from for each in self.revocations.all()), default=None)
+
+
+class SealRevocation(models.Model):
+    """A declaration that a seal's certificate is invalid from an instant on; the earliest counts.
+
+    The instant is when its key may have come into other hands, not when that was found out.
+    """
+
+    certificate = models.ForeignKey(
+        SealCertificate, on_delete=models.PROTECT, related_name="revocations"
+    )
+    invalid_from = models.DateTimeField()
+    reason = models.CharField(max_length=500, help_text="Published with the certificate.")
+    declared_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("invalid_from", "pk")
+
+    def __str__(self) -> str:
+        return f"{self.certificate}, invalid from {self.invalid_from:%Y-%m-%d}"
 
 
 class AgreementDocument(models.Model):

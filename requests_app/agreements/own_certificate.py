@@ -1,22 +1,20 @@
 """Is an uploaded PDF the document that was issued, signed once by a certificate, and nothing else?
 
 The upload must begin with the very bytes that were issued; what follows may add one signature
-(PAdES or adbe.pkcs7.detached, ISO 32000-2, 12.8) and nothing a reader would see besides.
+(PAdES or adbe.pkcs7.detached, ISO 32000-2, 12.8), the data to validate it by, and nothing a reader
+would see besides.
 """
 
 import asyncio
-from collections import defaultdict
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
 from asn1crypto import x509
-from asn1crypto.keys import PublicKeyInfo
-from django.utils.timezone import now
 from pyhanko.keys.pemder import load_certs_from_pemder_data
-from pyhanko.pdf_utils.generic import NumberObject, parse_pdf_date
+from pyhanko.pdf_utils.generic import NumberObject
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import DEFAULT_DIFF_POLICY, StandardDiffPolicy
@@ -25,9 +23,9 @@ from pyhanko.sign.diff_analysis.form_rules_api import FormUpdatingRule
 from pyhanko.sign.diff_analysis.policy_api import ModificationLevel, SuspiciousModification
 from pyhanko.sign.diff_analysis.rules.form_field_rules import SigFieldModificationRule
 from pyhanko.sign.fields import SigFieldSpec, append_signature_field
-from pyhanko.sign.general import UnacceptableSignerError
+from pyhanko.sign.general import CMSExtractionError, UnacceptableSignerError
 from pyhanko.sign.validation import async_validate_pdf_signature
-from pyhanko.sign.validation.generic_cms import extract_self_reported_ts
+from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
@@ -36,56 +34,31 @@ from pyhanko_certvalidator.errors import PathError, ValidationError
 from requests_app import conf
 from requests_app.agreements.added_revision import is_one_update, says_the_same
 from requests_app.agreements.evidence import format_instant
+from requests_app.agreements.own_refusals import (
+    BROKEN,
+    ELSEWHERE,
+    MORE_CHANGED,
+    NO_CERTIFICATE,
+    NOT_OURS,
+    NOT_SIGNED,
+    NOT_WHOLE,
+    ONE_ONLY,
+    UNREADABLE,
+)
+from requests_app.agreements.own_signature_kinds import (
+    algorithm,
+    require_acceptable,
+    require_in_force,
+)
 from requests_app.agreements.trust import fingerprint
+from requests_app.agreements.validation_data import only_adds_validation_data
 from requests_app.errors import Invalid
 
 MOST_ADDED: Final = 1024 * 1024
 """Bytes that a signature may add: certificates and revocation data take a few tens of thousands."""
 
-SLACK: Final = timedelta(minutes=5)
-"""How far a signer's clock may be off."""
-
 FIELD: Final = "ApplicantSignature"
 
-NOT_OURS: Final = (
-    "This is not the document that was issued to you. Download it again, sign that file without "
-    "opening and saving it in another program first, and upload the result."
-)
-NOT_SIGNED: Final = (
-    "This is the document as it was issued, without a signature. Sign it with your certificate, "
-    "then upload the signed file."
-)
-ONE_ONLY: Final = "The file must bear exactly one signature: yours. Sign a fresh copy, once."
-MORE_CHANGED: Final = (
-    "Something besides your signature was changed or added. Sign a fresh copy of the document, and "
-    "add nothing else to it: no comments, no pages, no stamps."
-)
-NOT_WHOLE: Final = "Your signature does not cover the whole document. Sign a fresh copy of it."
-BROKEN: Final = "Your signature does not fit the document. Sign a fresh copy of it."
-WEAK: Final = (
-    "Your signature uses MD5, SHA-1 or a short key, which can be forged. Sign with SHA-256 and a "
-    "key of at least 2,048 bits (RSA) or 256 bits (elliptic curves)."
-)
-ELSEWHERE: Final = (
-    "Your signature must fill in the empty signature field that the document has, which shows on "
-    "no page. Sign a fresh copy there, without a visible stamp or a field of its own."
-)
-OUT_OF_TERM: Final = "Your certificate is not valid now. Sign a fresh copy with one that is."
-OUT_OF_TIME: Final = (
-    "Your signature says that it was made before this document was issued, or at a time yet to "
-    "come. Set the clock of your computer right, then sign a fresh copy."
-)
-LOCKED: Final = (
-    "Your signature certifies or locks the document, so the portal could not put its seal. Sign a "
-    "fresh copy with an ordinary signature."
-)
-UNREADABLE: Final = (
-    "The signature in this file cannot be read. Sign a fresh copy with a program that makes PAdES "
-    "signatures, and upload that."
-)
-_LEAST_BITS: Final = defaultdict(lambda: 2048, ec=256)
-_EDWARDS: Final = {"ed25519": "Ed25519", "ed448": "Ed448"}  # of one length each, long enough
-_WEAK_DIGESTS: Final = frozenset({"md5", "sha1"})
 # The field that was issued may be filled in, and nothing else of the form. Poppler also dates it
 # (`/M`, ISO 32000-2, 12.5.2), which shows nothing on a page.
 _MAY_CHANGE: Final = StandardDiffPolicy(
@@ -158,40 +131,55 @@ def check(*, issued: bytes, uploaded: bytes, issued_at: datetime) -> Certificate
 
 
 async def _check(issued: bytes, uploaded: bytes, issued_at: datetime) -> Certificate:
-    reader = PdfFileReader(BytesIO(uploaded))
-    if reader.encrypted:
-        raise Invalid(UNREADABLE)
-    signatures = reader.embedded_signatures
-    if len(signatures) != 1:
-        raise Invalid(ONE_ONLY if signatures else NOT_SIGNED)
-    [signature] = signatures
+    end = _end_of_signature(_only_signature(PdfFileReader(BytesIO(uploaded))), uploaded)
+    signed, more = uploaded[:end], uploaded[end:]
+    reader = PdfFileReader(BytesIO(signed))
+    signature = _only_signature(reader)
     # What costs little comes first: comparing two revisions takes seconds.
-    _require_room_for_the_seal(signature)
+    require_acceptable(signature)
     _require_its_place(signature, reader)
     if signature.evaluate_signature_coverage() is not SignatureCoverageLevel.ENTIRE_FILE:
         raise Invalid(NOT_WHOLE)
-    if not is_one_update(PdfFileReader(BytesIO(issued)), reader, uploaded, len(issued)):
+    if not is_one_update(PdfFileReader(BytesIO(issued)), reader, signed, len(issued)):
+        raise Invalid(MORE_CHANGED)
+    if more and not only_adds_validation_data(signed, uploaded):
         raise Invalid(MORE_CHANGED)
     await _require_whole(signature)
     certificate = signature.signer_cert
     at = signature.self_reported_timestamp
-    _require_in_time(signature, issued_at)
-    if not certificate.not_valid_before <= now() <= certificate.not_valid_after:
-        raise Invalid(OUT_OF_TERM)
-    if _is_short(certificate.public_key):
-        raise Invalid(WEAK)
+    require_in_force(signature, issued_at)
     _require_nothing_else(issued, reader)
     return Certificate(
         subject=certificate.subject.human_friendly[:500],
         issuer=certificate.issuer.human_friendly[:500],
         serial=f"{certificate.serial_number:x}",
         sha256=fingerprint(certificate),
-        algorithm=_algorithm(certificate),
+        algorithm=algorithm(certificate),
         valid_from=certificate.not_valid_before,
         valid_until=certificate.not_valid_after,
         signed_at=at,
         trusted=await _trusted(certificate, signature),
     )
+
+
+def _only_signature(reader: PdfFileReader) -> EmbeddedPdfSignature:
+    if reader.encrypted:
+        raise Invalid(UNREADABLE)
+    signatures: list[EmbeddedPdfSignature] = reader.embedded_signatures
+    if len(signatures) != 1:
+        raise Invalid(ONE_ONLY if signatures else NOT_SIGNED)
+    [signature] = signatures
+    try:
+        signature.signer_cert  # noqa: B018 - it is looked for here
+    except (CMSExtractionError, SignatureValidationError) as error:
+        raise Invalid(NO_CERTIFICATE) from error
+    return signature
+
+
+def _end_of_signature(signature: EmbeddedPdfSignature, content: bytes) -> int:
+    """Returns where what the signature covers ends, at most where the file does."""
+    *_, after, rest = (int(each) for each in signature.byte_range)
+    return min(after + rest, len(content))
 
 
 def _require_nothing_else(issued: bytes, reader: PdfFileReader) -> None:
@@ -206,27 +194,6 @@ def _require_nothing_else(issued: bytes, reader: PdfFileReader) -> None:
         raise Invalid(MORE_CHANGED)
     if not says_the_same(before, reader):
         raise Invalid(MORE_CHANGED)
-
-
-def _require_in_time(signature: EmbeddedPdfSignature, issued_at: datetime) -> None:
-    """Every time that a signature and its field may name, for readers show any of them."""
-    told = [extract_self_reported_ts(signature.signer_info)]
-    dated = (signature.sig_object, signature.sig_field)
-    told += [parse_pdf_date(each["/M"]) for each in dated if "/M" in each]
-    for at in filter(None, told):
-        if not issued_at - SLACK <= at <= now() + SLACK:
-            raise Invalid(OUT_OF_TIME)
-
-
-def _is_short(key: PublicKeyInfo) -> bool:
-    if key.algorithm in _EDWARDS:
-        return False
-    return bool(key.bit_size < _LEAST_BITS[key.algorithm])
-
-
-def _require_room_for_the_seal(signature: EmbeddedPdfSignature) -> None:
-    if signature.docmdp_level is not None or signature.fieldmdp is not None:
-        raise Invalid(LOCKED)
 
 
 def _require_its_place(signature: EmbeddedPdfSignature, reader: PdfFileReader) -> None:
@@ -244,8 +211,6 @@ def _require_its_place(signature: EmbeddedPdfSignature, reader: PdfFileReader) -
 
 async def _require_whole(signature: EmbeddedPdfSignature) -> None:
     """Whether it is by a trusted person is another question; see `_trusted`."""
-    if signature.signer_info["digest_algorithm"]["algorithm"].native in _WEAK_DIGESTS:
-        raise Invalid(WEAK)
     nobody = ValidationContext(trust_roots=[], allow_fetching=False)
     try:
         status = await async_validate_pdf_signature(
@@ -275,11 +240,3 @@ async def _trusted(certificate: x509.Certificate, signature: EmbeddedPdfSignatur
 def _roots() -> list[x509.Certificate] | None:
     named = conf.signer_roots_file()
     return list(load_certs_from_pemder_data(Path(named).read_bytes())) if named else None
-
-
-def _algorithm(certificate: x509.Certificate) -> str:
-    key = certificate.public_key
-    if key.algorithm in _EDWARDS:
-        return _EDWARDS[key.algorithm]
-    name = key.curve[1] if key.algorithm == "ec" else f"{key.bit_size} bits"
-    return f"{key.algorithm.upper()} {name}"

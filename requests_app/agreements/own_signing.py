@@ -15,6 +15,7 @@ from requests_app import conf, queue
 from requests_app.agreements import own_certificate, unsealed
 from requests_app.agreements.completing import complete_if_all_signed
 from requests_app.agreements.failures import Kind, paused
+from requests_app.agreements.inviting import is_anew
 from requests_app.agreements.models import Agreement
 from requests_app.agreements.outstanding import all_others_signed, without_void
 from requests_app.agreements.own_signatures import (
@@ -89,13 +90,14 @@ def _keep_issued(agreement: Agreement, content: bytes) -> IssuedDocument | None:
         dataset_title=agreement.values["dataset_title"],
         number=agreement.number,
         url=conf.base_url() + path,
+        anew=is_anew(agreement),
         trail=agreement.audit_trail,
     )
     return document
 
 
 def accept(*, access_request_id: UUID | str, by: User, content: bytes) -> OwnSignature:
-    """Takes the document back as its applicant signed it, and submits the request.
+    """Takes the document back as its applicant signed it, which completes the agreement.
 
     Raises NotFound for anybody else's request; Conflict when no document waits to be signed, or
     another file is being checked; Invalid, under the field `signed`, with what is wrong with the

@@ -5,6 +5,7 @@ a key that was stolen anybody can seal; nobody can put a document among ours.
 """
 
 from dataclasses import replace
+from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
@@ -17,13 +18,30 @@ NOT_AMONG_OURS: Final = (
     "that the portal made. Do not rely on it, and tell the lab: its key may be in other hands."
 )
 
+AMONG_OURS: Final = (
+    " The portal has this very file among its documents; whether that is enough, the lab must say."
+)
+
 
 def verify_here(content: bytes) -> Verdict:
-    """Returns the verdict of `verify`; a file that is genuine by itself must be one of ours too."""
-    verdict = verify(content, Trust.published())
-    if verdict.finding is not Finding.GENUINE or verdict.facts is None:
+    """Returns the verdict of `verify`, but for a file that is not among ours, whatever its seal."""
+    told: dict[str, datetime | None] = {}
+
+    def recorded(number: str, digest: str) -> datetime | None:
+        told[digest] = recorded_at(number, digest)
+        return told[digest]
+
+    verdict = verify(content, Trust.published(), recorded)
+    if verdict.finding not in {Finding.GENUINE, Finding.UNPROVEN}:
         return verdict
-    made = AgreementDocument.objects.filter(agreement__number=verdict.facts.number)
-    if made.filter(sha256=sha256(content).hexdigest()).exists():
-        return verdict
-    return replace(verdict, finding=Finding.NOT_OURS, sentence=NOT_AMONG_OURS, facts=None)
+    if told.get(sha256(content).hexdigest()) is None:
+        return Verdict(Finding.NOT_OURS, NOT_AMONG_OURS)
+    if verdict.finding is Finding.UNPROVEN:
+        return replace(verdict, sentence=verdict.sentence + AMONG_OURS)
+    return verdict
+
+
+def recorded_at(number: str, digest: str) -> datetime | None:
+    """Returns when the portal made the document of this agreement with this SHA-256, if it did."""
+    made = AgreementDocument.objects.filter(agreement__number=number, sha256=digest)
+    return made.values_list("rendered_at", flat=True).first()

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from asn1crypto import cms, x509
@@ -25,11 +26,13 @@ class Stamp:
 
     `standing` is "trusted" if its certificate leads to one of the roots asked for, "not trusted" if
     it does not, "not checked" if there are none. Whatever it is, the stamp lies outside of what the
-    seal covers, so whoever has the file can put one there: nothing is judged by it.
+    seal covers, so whoever has the file can put one there: the seal is not judged by it. `at` is
+    when it was given: what it stamps, the seal, was there by then.
     """
 
     names: str
     standing: str
+    at: datetime
     token: cms.SignedData
 
 
@@ -42,7 +45,7 @@ def stamp_of(mark: Mark, roots: tuple[x509.Certificate, ...]) -> Stamp | None:
         if told is not None:
             trusted = "trusted" if told["validation_path"] is not None else "not trusted"
             names = str(told["signing_cert"].subject.human_friendly)
-            return Stamp(names, trusted if roots else "not checked", token)
+            return Stamp(names, trusted if roots else "not checked", moment, token)
     return None
 
 
@@ -66,7 +69,7 @@ def _lasts(mark: Mark, stamp: Stamp, reader: PdfFileReader) -> bool:
     context = store.as_validation_context(
         {
             "trust_roots": [each for each in brought if each.issuer == each.subject],
-            "moment": stamp.token["encap_content_info"]["content"].parsed["gen_time"].native,
+            "moment": stamp.at,
             "revocation_mode": "require",
         }
     )

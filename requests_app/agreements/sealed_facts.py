@@ -38,7 +38,9 @@ class SealSeen:
     """One seal: what it is, when it was set (aware), and with which certificate.
 
     `at` is the portal's word, which the seal covers. `stamped_by` names the time-stamp authority
-    and `stamp` says what it is worth (see `seal_levels.Stamp`), both empty without one.
+    and `stamp` says what it is worth (see `seal_levels.Stamp`), both empty without one;
+    `stamped_at` is the stamp's time. `invalid_from` is from when on its certificate was declared
+    invalid.
     """
 
     role: str
@@ -48,6 +50,8 @@ class SealSeen:
     stamp: str
     certificate_sha256: str
     subject: str
+    stamped_at: datetime | None = None
+    invalid_from: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -78,23 +82,30 @@ class Facts:
 
 
 def read_facts(sealed: bytes, found: list[Mark], trust: Trust) -> Facts:
-    """Returns the facts of a document that ends where its last seal does; `found` are its seals."""
+    """Returns the facts of a document that ends where its last seal does; `found` are its seals.
+
+    They are told in the order in which they cover it. Raises ValueError when the last one is in no
+    field of the document: what covers all of it would not be told.
+    """
     reader = PdfFileReader(BytesIO(sealed))
     evidence = evidence_in(reader)
     # Their bytes in the file: to dump what was parsed may order it anew, and then it fits no more.
     by_content = {mark.contents: mark for mark in found}
-    seals = [
-        _seal(signature, by_content[bytes(signature.pkcs7_content)], reader, trust)
+    in_fields = [
+        (by_content[bytes(signature.pkcs7_content)], signature)
         for signature in reader.embedded_signatures
         if bytes(signature.pkcs7_content) in by_content
     ]
+    in_fields.sort(key=lambda pair: pair[0].end)
+    if not in_fields or in_fields[-1][0].end != len(sealed):
+        raise ValueError("The last seal is in no field.")
     return Facts(
         number=evidence["number"],
         text_number=evidence["text_number"],
         dataset=evidence["dataset"],
         signed_at=parse_instant(evidence["signed_at"]),
         signers=tuple(_signers(evidence)),
-        seals=tuple(seals),
+        seals=tuple(_seal(each, mark, reader, trust) for mark, each in in_fields),
         own_signatures=tuple(
             _own(signature)
             for signature in reader.embedded_signatures
@@ -139,14 +150,17 @@ def evidence_in(reader: PdfFileReader) -> dict[str, Any]:
 
 def _seal(signature: Any, mark: Mark, reader: PdfFileReader, trust: Trust) -> SealSeen:
     stamp = stamp_of(mark, trust.clocks)
+    sha256 = fingerprint(mark.certificate)
     return SealSeen(
         role=ROLES[signature.field_name],
         level=level_of(mark, stamp, reader),
         at=signature.self_reported_timestamp,
         stamped_by=stamp.names if stamp else "",
         stamp=stamp.standing if stamp else "",
-        certificate_sha256=fingerprint(mark.certificate),
+        certificate_sha256=sha256,
         subject=mark.certificate.subject.human_friendly,
+        stamped_at=stamp.at if stamp else None,
+        invalid_from=trust.revoked.get(sha256),
     )
 
 

@@ -1,7 +1,9 @@
 """Which certificates make a seal ours."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from hashlib import sha256
 
 from asn1crypto import x509
@@ -19,12 +21,14 @@ class Trust:
 
     Where certificates that seal are named, a seal must be made with one of them: an authority's
     root may stand above many others. Where only roots are named, everything below them counts.
-    `clocks` are the roots of time-stamp authorities; without any, stamps are not checked.
+    `clocks` are the roots of time-stamp authorities; without any, stamps are not checked. `revoked`
+    has the SHA-256 of each certificate that was declared invalid, and from when on.
     """
 
     sealing: frozenset[str]
     authorities: tuple[x509.Certificate, ...]
     clocks: tuple[x509.Certificate, ...] = ()
+    revoked: Mapping[str, datetime] = field(default_factory=dict)
 
     @classmethod
     def published(cls) -> "Trust":
@@ -38,7 +42,10 @@ class Trust:
 
     @classmethod
     def from_pem(cls, content: bytes) -> "Trust":
-        """Returns the trust in the certificates of a PEM text; Invalid when there is none."""
+        """Returns the trust in the certificates of a PEM text; Invalid when there is none.
+
+        What `certificates.published` says of them beside is read, too.
+        """
         try:
             found = list(load_certs_from_pemder_data(content))
             authorities = tuple(each for each in found if each.ca)
@@ -47,7 +54,7 @@ class Trust:
         if not found:
             raise Invalid("There is no certificate in this file.")
         sealing = frozenset(fingerprint(each) for each in found if each not in authorities)
-        return cls(sealing, authorities)
+        return cls(sealing, authorities, revoked=certificates.revoked_in(content))
 
     def holds(self, certificate: x509.Certificate, others: list[x509.Certificate]) -> bool:
         """Whether a seal made with `certificate` is ours; `others` came along with the seal."""

@@ -8,10 +8,12 @@ seal's own place aside; later additions, however harmless, are told.
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import Enum
+from hashlib import sha256
 from typing import Any, Final
 
 from requests_app.agreements.evidence import format_instant
 from requests_app.agreements.seal_marks import Mark, marks
+from requests_app.agreements.seal_worth import Recorded, worth
 from requests_app.agreements.sealed_facts import Facts, in_time, read_facts
 from requests_app.agreements.tampering import changes
 from requests_app.agreements.trust import Trust
@@ -19,6 +21,7 @@ from requests_app.agreements.trust import Trust
 
 class Finding(Enum):
     GENUINE = "genuine"
+    UNPROVEN = "not proven"
     ALTERED = "altered"
     NOT_OURS = "not ours"
 
@@ -28,7 +31,7 @@ class Verdict:
     """What `verify` found: a sentence, what the sealed part says, and what was changed after it.
 
     `facts` are there when some seal holds: always for a genuine document, and for an altered one
-    if its sealed part is still whole.
+    if its sealed part is still whole. Whatever a document says that is not proven, is not told.
     """
 
     finding: Finding
@@ -78,15 +81,19 @@ UNREADABLE: Final = (
 )
 
 
-def verify(content: bytes, trust: Trust) -> Verdict:
-    """Returns the verdict on a file. Never raises, whatever the file holds, and never fetches."""
+def verify(content: bytes, trust: Trust, recorded: Recorded = lambda *_: None) -> Verdict:
+    """Returns the verdict on a file. Never raises, whatever the file holds, and never fetches.
+
+    `recorded` is asked when the portal wrote down the document that the last seal ends; whoever has
+    no records asks nobody.
+    """
     try:
-        return _verify(content, trust)
+        return _verify(content, trust, recorded)
     except Exception:  # noqa: BLE001 - whatever a stranger's file makes a parser do
         return Verdict(Finding.NOT_OURS, UNREADABLE)
 
 
-def _verify(content: bytes, trust: Trust) -> Verdict:
+def _verify(content: bytes, trust: Trust, recorded: Recorded) -> Verdict:
     if not content.startswith(b"%PDF-"):
         return Verdict(Finding.NOT_OURS, NOT_A_PDF)
     found = marks(content, trust)
@@ -95,13 +102,23 @@ def _verify(content: bytes, trust: Trust) -> Verdict:
         return Verdict(Finding.NOT_OURS, NO_SEAL)
     if not holding:
         return Verdict(Finding.ALTERED, CUT if any(mark.cut for mark in found) else CHANGED)
+    return _judge(content, found, holding, trust, recorded)
+
+
+def _judge(
+    content: bytes, found: list[Mark], holding: list[Mark], trust: Trust, recorded: Recorded
+) -> Verdict:
+    """The verdict on a file in which some seal of ours holds."""
     end = max(mark.end for mark in holding)
     facts = read_facts(content[:end], holding, trust)
-    if not facts.seals or not in_time(facts, holding):
+    if not in_time(facts, holding):
         return Verdict(Finding.NOT_OURS, OUT_OF_TIME)
+    what = worth(facts, recorded(facts.number, sha256(content[:end]).hexdigest()))
+    if what.doubt:
+        return Verdict(Finding.UNPROVEN, what.doubt)
     if end < len(content) or len(holding) < len(found):
         return _altered(content, end, facts, found)
-    return Verdict(Finding.GENUINE, _genuine(facts), facts)
+    return Verdict(Finding.GENUINE, _genuine(facts) + what.note, facts)
 
 
 def _altered(content: bytes, end: int, facts: Facts, found: list[Mark]) -> Verdict:

@@ -23,6 +23,7 @@ GUARDED: dict[str, tuple[str, ...]] = {
     "requests_app_memberremoval": (UPDATE, DELETE),
     "requests_app_agreementdocument": (UPDATE, DELETE),
     "requests_app_sealcertificate": (UPDATE, DELETE),
+    "requests_app_sealrevocation": (UPDATE, DELETE),
     "requests_app_decision": (UPDATE, DELETE),
     "requests_app_reconsentcampaign": (UPDATE, DELETE),
     "requests_app_reconsent": (UPDATE, DELETE),

@@ -58,6 +58,7 @@ AGREEMENT_COUNTERSIGNED = "portal:agreement:countersigned"
 MANIFEST_SIGNED = "portal:manifest:signed"
 SEAL_CERTIFICATE_RECORDED = "portal:seal_certificate:recorded"
 SEAL_KEY_ROTATED = "operator:seal_key:rotated"
+SEAL_CERTIFICATE_REVOKED = "operator:seal_certificate:revoked"
 STAFF_LOOKED = "staff:page:opened"
 LOG_EXPORTED = "staff:log:exported"
 DOCUMENT_OPENED = "reader:document:opened"
@@ -133,6 +134,7 @@ KINDS: dict[str, Fields] = {
     MANIFEST_SIGNED: _fields("manifest_sha256 certificate_sha256"),
     SEAL_CERTIFICATE_RECORDED: _fields("serial valid_from valid_until"),
     SEAL_KEY_ROTATED: _fields("serial valid_from valid_until previous_sha256"),
+    SEAL_CERTIFICATE_REVOKED: _fields("serial invalid_from", "reason"),
     STAFF_LOOKED: _fields("page", "query"),
     LOG_EXPORTED: _fields("format count", "query"),
     DOCUMENT_OPENED: _fields("document sha256"),

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from requests_app.agreements import certificates, detached, sealing_keys
+from requests_app.agreements.seal_revoking import require_unrevoked
 from requests_app.audit import kinds, log
 from requests_app.datasets.models import Release
 from requests_app.distribution.models import ManifestSignature
@@ -36,6 +37,7 @@ def sign_manifest(*, release_id: int | str) -> ManifestSignature:
     if made is not None:
         return made
     key = sealing_keys.load()
+    require_unrevoked(key)
     content = detached.sign(package_of(release).manifest, key)
     with transaction.atomic():
         row, created = ManifestSignature.objects.get_or_create(

@@ -108,14 +108,16 @@ def sign_anew(
     shown_sha256: str,
     locale: str,
     drawn: str = "",
+    own_certificate: bool = False,
 ) -> Agreement:
     """Signs the version in force for a grant; the request keeps its state, the grant its term.
 
     Arguments and refusals are those of `agreements.signing.sign`; besides, NotFound for anybody
     but the holder, and Conflict when the grant is over or nothing has to be signed. Effects, all
-    or none: a further agreement of the request and one entry; when nobody else must sign, the row
-    that puts the grant on it (a suspension ends with it) and the rendering queued; otherwise
-    invitations, and `take_effect` follows the last signature.
+    or none: a further agreement of the request and one entry; when this is the last signature, the
+    row that puts the grant on it (a suspension ends with it) and the rendering queued; otherwise
+    invitations, or the document to be signed with the holder's own certificate, and `take_effect`
+    follows the last signature.
     """
     mine = Grant.objects.filter(pk=grant_id, applicant=by.pk).values("access_request")
     # The request first, as withdrawing does, so that the two cannot wait for each other.
@@ -139,11 +141,12 @@ def sign_anew(
             method=method,
             locale=locale,
             drawn=read_drawing(drawn),
+            own_certificate=own_certificate,
         ),
         text_id=text_id,
         shown_sha256=shown_sha256,
     )
-    if agreement.signatories.exists():
+    if own_certificate or agreement.signatories.exists():
         transitions.set_collecting(access_request, agreement.signed_at)
     else:
         Reconsent.objects.create(grant=grant, agreement=agreement)
@@ -180,17 +183,17 @@ def signed_and_waiting() -> QuerySet[Agreement]:
 
 
 def _anew() -> QuerySet[Agreement]:
-    """The newer versions signed for a grant by its holder and others, which no grant stands on."""
+    """The newer versions that a grant's holder has signed, and that no grant stands on."""
     first = F("access_request__grants__agreement__text__number")
     approved = Agreement.objects.filter(access_request__state=State.APPROVED)
-    newer = approved.filter(text__number__gt=first, signatories__isnull=False)
+    newer = approved.filter(text__number__gt=first)
     return newer.filter(grant=None, reconsent=None).distinct()
 
 
 def may_sign_anew(grant: Grant) -> bool:
     """Whether the grant runs, suspended or not, and a campaign asks for a newer version.
 
-    Not while others have yet to sign the one that the holder has signed.
+    Not while one that the holder has signed waits for others, or for the holder's certificate.
     """
     signed = _anew().filter(access_request=grant.access_request_id, void=None)
     return (

@@ -204,10 +204,19 @@ def agreement_signed(
 
 
 def document_issued(
-    *, to: str, full_name: str, dataset_title: str, number: str, url: str, trail: str
+    *, to: str, full_name: str, dataset_title: str, number: str, url: str, anew: bool, trail: str
 ) -> Message:
-    """To an applicant who signs with an own certificate: the PDF of `number` waits at `url`."""
-    context = {"full_name": full_name, "dataset_title": dataset_title, "number": number, "url": url}
+    """To an applicant who signs with an own certificate: the PDF of `number` waits at `url`.
+
+    `anew` says that a new version is signed under a grant that runs already.
+    """
+    context = {
+        "full_name": full_name,
+        "dataset_title": dataset_title,
+        "number": number,
+        "url": url,
+        "anew": anew,
+    }
     return post(name="document_issued", to=to, context=context, trail=trail)
 
 

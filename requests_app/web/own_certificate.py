@@ -15,6 +15,7 @@ from requests_app.agreements.own_signing import accept, issued_for
 from requests_app.errors import Conflict, Invalid, NotFound
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.opening import record_opened
+from requests_app.requests.states import State
 from requests_app.web.applicants import ApplicantRequest, own_request_page
 from requests_app.web.request_forms import PointingForm, problems
 
@@ -48,7 +49,7 @@ def request_own_certificate(
     sent = request.method == "POST"
     form = SignedFileForm(request.POST, request.FILES) if sent else SignedFileForm()
     if sent and _accept(request, access_request, form):
-        messages.success(request, "Signed and submitted. The portal now seals the document.")
+        messages.success(request, _signed(access_request))
         return redirect("request_detail", access_request.pk)
     issued = issued_for(access_request)
     found = problems(form) if sent else []
@@ -61,6 +62,11 @@ def request_own_certificate(
     }
     page = "web/requests/own_certificate.html"
     return render(request, page, context, status=400 if found else 200)
+
+
+def waits_for_certificate(access_request: AccessRequest) -> bool:
+    """Whether a signing under the request was begun that its applicant ends with a certificate."""
+    return hasattr(open_agreement(access_request), "own_certificate")
 
 
 @own_request_page("GET", "HEAD")
@@ -82,6 +88,15 @@ def request_issued(request: ApplicantRequest, access_request: AccessRequest) -> 
             "X-Content-Type-Options": "nosniff",
         },
     )
+
+
+def _signed(access_request: AccessRequest) -> str:
+    if access_request.state == State.APPROVED:
+        return (
+            "Signed. In a moment your grant stands on the new version, and the portal seals the "
+            "document."
+        )
+    return "Signed and submitted. The portal now seals the document."
 
 
 def _accept(request: ApplicantRequest, access_request: AccessRequest, form: SignedFileForm) -> bool:

@@ -252,4 +252,5 @@ def problems(form: forms.Form, people: PeopleForms | None = None) -> list[Proble
 def _problems_of(field: forms.BoundField, name: str) -> list[Problem]:
     """The link leads to the control; in a group of choices, to the first."""
     anchor = "" if field.is_hidden else field.id_for_label or f"{field.auto_id}_0"
-    return [Problem(anchor, f"{name}: {sentence}") for sentence in field.errors]
+    asks = name if name.endswith("?") else f"{name}:"
+    return [Problem(anchor, f"{asks} {sentence}") for sentence in field.errors]

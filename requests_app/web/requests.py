@@ -28,7 +28,6 @@ from requests_app.requests.visibility import own
 from requests_app.review.models import Decision
 from requests_app.web.applicants import ApplicantRequest, applicant_page, own_request_page
 from requests_app.web.signer_list import Signer, signers, waited_for
-from requests_app.web.signing_anew import waiting_grant
 from requests_app.web.timeline import timeline
 
 
@@ -197,7 +196,7 @@ def _decision(access_request: AccessRequest) -> Decision | None:
 
 @dataclass(frozen=True, slots=True)
 class ToSign:
-    """A new version waits for the holder's signature, at the latest at `by`."""
+    """A new version waits to be signed, by the holder or by others, at the latest at `by`."""
 
     grant: Grant
     by: datetime
@@ -208,7 +207,7 @@ class ToSign:
 
 
 def _to_sign(grants: list[Grant]) -> ToSign | None:
-    grant = waiting_grant(grants)
+    grant = next((each for each in grants if each.state() is GrantState.ACTIVE), None)
     campaign = unmet_campaign(grant) if grant else None
     return ToSign(grant, due_at(campaign, grant)) if grant and campaign else None
 

@@ -26,6 +26,7 @@ from requests_app.requests.policies import allows
 from requests_app.requests.states import State, Verb
 from requests_app.requests.visibility import own_or_404
 from requests_app.web.applicants import ApplicantRequest, own_request_page
+from requests_app.web.own_certificate import waits_for_certificate
 from requests_app.web.request_editing import CHECK
 from requests_app.web.request_forms import PointingForm, problems
 
@@ -113,8 +114,8 @@ class SigningForm(PointingForm):
         return sent == (str(shown.text_id), shown.shown_sha256)
 
 
-class FirstSigningForm(SigningForm):
-    """Signing a request: here, or with a certificate of one's own."""
+class ApplicantForm(SigningForm):
+    """What an applicant is asked: to sign here, or with a certificate of their own."""
 
     way = forms.ChoiceField(
         label="How do you sign?",
@@ -125,7 +126,7 @@ class FirstSigningForm(SigningForm):
     )
 
     def signature(self) -> dict[str, Any]:
-        """Returns what was given, as `sign` takes it."""
+        """Returns what was given, as `sign` and `sign_anew` take it."""
         own_certificate = self.cleaned_data["way"] == "certificate"
         return {**super().signature(), "own_certificate": own_certificate}
 
@@ -142,8 +143,8 @@ def request_sign(request: ApplicantRequest, access_request: AccessRequest) -> Ht
         return redirect(f"{reverse('request_edit', args=[access_request.pk])}?{CHECK}")
     shown, name = preview(access_request), access_request.legal_name
     if request.method != "POST":
-        return _page(request, access_request, shown, FirstSigningForm(shown=shown, legal_name=name))
-    form = FirstSigningForm(request.POST, shown=shown, legal_name=name)
+        return _page(request, access_request, shown, ApplicantForm(shown=shown, legal_name=name))
+    form = ApplicantForm(request.POST, shown=shown, legal_name=name)
     if not form.is_about(shown):
         return _overtaken(request, access_request, CHANGED)
     if status := refuse_unproven(request, form):
@@ -202,6 +203,8 @@ def _signed(agreement: Agreement, email: str) -> str:
 
 
 def _already(request: ApplicantRequest, access_request: AccessRequest) -> HttpResponse:
+    if waits_for_certificate(access_request):
+        return redirect("request_own_certificate", access_request.pk)
     if access_request.collecting_since and access_request.state != State.APPROVED:
         sentence = "You have signed already: others have yet to, and nothing was signed twice."
     elif access_request.state == State.SUBMITTED:
@@ -224,7 +227,7 @@ def _overtaken(
     if not allows(now, Verb.SIGN):
         return _already(request, now)
     shown = preview(now)
-    form = FirstSigningForm(
+    form = ApplicantForm(
         initial={"typed_name": request.POST.get("typed_name", "")},
         shown=shown,
         legal_name=now.legal_name,

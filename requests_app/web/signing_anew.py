@@ -17,23 +17,29 @@ from requests_app.errors import Conflict, Invalid, Refused
 from requests_app.lifecycle.reconsent import may_sign_anew, sign_anew
 from requests_app.requests.models import AccessRequest
 from requests_app.web.applicants import ApplicantRequest, own_request_page
+from requests_app.web.own_certificate import waits_for_certificate
 from requests_app.web.request_forms import problems
-from requests_app.web.signing import CHANGED, SigningForm, refuse_unproven
+from requests_app.web.signing import CHANGED, ApplicantForm, refuse_unproven
 
 
 @own_request_page("GET", "HEAD", "POST")
 def request_sign_anew(request: ApplicantRequest, access_request: AccessRequest) -> HttpResponse:
-    """Shows the new version, filled in with the answers of the approved request, and signs it."""
+    """Shows the new version, filled in with the answers of the approved request, and signs it.
+
+    Whoever has begun to sign it with a certificate of their own is led to where that goes on.
+    """
     grant = waiting_grant(access_request.grants.select_related("agreement__text"))
     if grant is None:
+        if waits_for_certificate(access_request):
+            return redirect("request_own_certificate", access_request.pk)
         messages.info(request, "There is no new version to sign for this request.")
         return redirect("request_detail", access_request.pk)
     shown, name = preview(access_request), access_request.legal_name
     if request.method != "POST":
-        return _page(request, grant, shown, SigningForm(shown=shown, legal_name=name))
-    form = SigningForm(request.POST, shown=shown, legal_name=name)
+        return _page(request, grant, shown, ApplicantForm(shown=shown, legal_name=name))
+    form = ApplicantForm(request.POST, shown=shown, legal_name=name)
     if not form.is_about(shown):
-        fresh = SigningForm(shown=shown, legal_name=name)
+        fresh = ApplicantForm(shown=shown, legal_name=name)
         return _page(request, grant, shown, fresh, status=409, notice=CHANGED)
     if status := refuse_unproven(request, form):
         return _page(request, grant, shown, form, status=status)
@@ -63,7 +69,7 @@ def waiting_grant(grants: Iterable[Grant]) -> Grant | None:
 
 
 def _sign(
-    request: ApplicantRequest, grant: Grant, shown: Preview, form: SigningForm
+    request: ApplicantRequest, grant: Grant, shown: Preview, form: ApplicantForm
 ) -> HttpResponse:
     try:
         agreement = sign_anew(grant_id=grant.pk, by=request.user, **form.signature())
@@ -75,6 +81,8 @@ def _sign(
     except Conflict as error:
         messages.error(request, error.message)
     else:
+        if hasattr(agreement, "own_certificate"):
+            return redirect("request_own_certificate", grant.access_request_id)
         messages.success(request, _signed(agreement, request.user.email))
     return redirect("request_detail", grant.access_request_id)
 
@@ -95,7 +103,7 @@ def _page(
     request: ApplicantRequest,
     grant: Grant,
     shown: Preview,
-    form: SigningForm,
+    form: ApplicantForm,
     *,
     status: int = 200,
     notice: str = "",

@@ -40,7 +40,7 @@ TOLD: Final[dict[str, tuple[str, str]]] = {
     kinds.REQUEST_REJECTED: ("A maintainer rejected the request", "bad"),
     kinds.REQUEST_WITHDRAWN: ("You withdrew the request", ""),
     kinds.GRANT_CREATED: ("Your grant began", "good"),
-    kinds.GRANT_MOVED: ("Everybody has signed: your grant stands on the new version", "good"),
+    kinds.GRANT_MOVED: ("Every signature is there: your grant stands on the new version", "good"),
     kinds.GRANT_REVOKED: ("A maintainer revoked your grant", "bad"),
     kinds.GRANT_SUSPENDED: ("Your grant was suspended until you sign the new version", "bad"),
     kinds.GRANT_GIVEN_UP: ("Your grant ended with the request", ""),

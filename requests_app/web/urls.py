@@ -67,6 +67,7 @@ urlpatterns = [
     path("sign/<str:secret>/refuse/", invited.say_no, name="invited_refuse"),
     path("verify/", verification.verify, name="verify"),
     path("verify/certificates.pem", verification.certificates_file, name="certificates"),
+    path("verify/certificates.json", verification.certificates_json, name="certificates_json"),
     re_path(
         rf"^verify/(?P<number>[A-Z0-9][A-Z0-9-]{{2,{NUMBER_LENGTH - 1}}})$",
         verification.verify,

@@ -13,14 +13,21 @@ from django.views.decorators.http import require_safe
 
 from requests_app import conf
 from requests_app.agreements import certificates
+from requests_app.agreements.evidence import format_instant
+from requests_app.agreements.models import SealCertificate
 from requests_app.distribution.standing import Standing, standing
 from requests_app.identity.models import User
 
 RATE_LIMIT: Final = "verify_agreement"
 METHODS: Final = ("GET", "HEAD", "POST")
 _FORM_BYTES: Final = 100_000  # what a form adds to the file it carries
-_TONES: Final = {"genuine": "success", "altered": "danger", "not ours": "warning"}
-_HEADINGS: Final = {"genuine": "Genuine", "altered": "Altered", "not ours": "Not ours"}
+_TONES: Final = {
+    "genuine": "success",
+    "not proven": "danger",
+    "altered": "danger",
+    "not ours": "warning",
+}
+_HEADINGS: Final = {finding: finding.capitalize() for finding in _TONES}
 
 
 class _Unread(Exception):
@@ -68,6 +75,34 @@ def verify(request: HttpRequest, number: str = "") -> HttpResponse:
 def certificates_file(request: HttpRequest) -> HttpResponse:
     """Sends every certificate that the portal has sealed with, their roots first (PEM)."""
     return HttpResponse(certificates.published(), content_type="text/plain; charset=utf-8")
+
+
+@require_safe
+def certificates_json(request: HttpRequest) -> JsonResponse:
+    """Sends the history of the seal's certificates as data, the newest first."""
+    return JsonResponse({"certificates": [_told(each) for each in certificates.history()]})
+
+
+def _told(row: SealCertificate) -> dict[str, Any]:
+    return {
+        "serial": row.serial,
+        "sha256": row.sha256,
+        "subject": row.subject,
+        "valid_from": format_instant(row.valid_from),
+        "valid_until": format_instant(row.valid_until),
+        "in_use_from": format_instant(row.recorded_at),
+        "invalid_from": format_instant(row.invalid_from) if row.invalid_from else None,
+        "declarations": [
+            {
+                "invalid_from": format_instant(each.invalid_from),
+                "declared_at": format_instant(each.declared_at),
+                "reason": each.reason,
+            }
+            for each in row.revocations.all()
+        ],
+        "pem": row.content,
+        "chain": row.chain,
+    }
 
 
 def _page(request: HttpRequest, number: str, *, status: int = 200, **more: Any) -> HttpResponse:

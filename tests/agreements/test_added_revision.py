@@ -20,7 +20,8 @@ from requests_app.agreements import documents, own_certificate, own_signing
 from requests_app.agreements.added_revision import is_one_update
 from requests_app.agreements.inspection import Unsound
 from requests_app.agreements.models import AgreementDocument
-from requests_app.agreements.own_certificate import MORE_CHANGED, OUT_OF_TIME, SLACK
+from requests_app.agreements.own_refusals import MORE_CHANGED, OUT_OF_TIME
+from requests_app.agreements.own_signature_kinds import SLACK
 from requests_app.agreements.own_signatures import OwnSignature
 from requests_app.agreements.pdf import render_pdf
 from requests_app.agreements.seal import Level, Role, Seal, seal_pdf

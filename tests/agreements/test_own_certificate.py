@@ -19,16 +19,17 @@ from requests_app.agreements import (
     documents,
     gathering,
     own_certificate,
+    own_refusals,
     own_signing,
     sealing_keys,
 )
 from requests_app.agreements.cosigning import cosign
-from requests_app.agreements.own_certificate import (
+from requests_app.agreements.own_certificate import MOST_ADDED
+from requests_app.agreements.own_refusals import (
     BROKEN,
     ELSEWHERE,
     LOCKED,
     MORE_CHANGED,
-    MOST_ADDED,
     NOT_OURS,
     NOT_SIGNED,
     ONE_ONLY,
@@ -163,7 +164,7 @@ def test_anything_else_is_refused_with_what_to_do(issued, ada, name):
     sentence, make = REFUSED[name]
     with pytest.raises(Invalid) as refusal:
         own_certificate.check(issued=issued, uploaded=make(issued, ada), issued_at=timezone.now())
-    known = {value for value in vars(own_certificate).values() if isinstance(value, str)}
+    known = {value for value in vars(own_refusals).values() if isinstance(value, str)}
     assert refusal.value.message == (sentence or refusal.value.message)
     assert refusal.value.message in known
     assert refusal.value.message != BROKEN or sentence is None

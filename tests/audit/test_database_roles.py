@@ -40,6 +40,13 @@ pytestmark = pytest.mark.skipif(
 
 ROLES = ("portal_web", "portal_worker")
 SHIPPED = Path(__file__).parents[2] / "docker/roles.sql"
+OF_THE_SEAL = (
+    "sealcertificate",
+    "sealrevocation",
+    "agreementdocument",
+    "issueddocument",
+    "manifestsignature",
+)
 OF_THE_SEALER = ("leaf", "treenode", "signedcheckpoint", "witnesssignature", "checkpointpost")
 
 
@@ -162,6 +169,13 @@ def test_the_web_puts_nothing_into_its_place_and_signs_nothing(roles):
             assert refused(session, f"INSERT INTO {table} DEFAULT VALUES"), table
         assert refused(session, "DELETE FROM requests_app_personalvalue")
         assert refused(session, "UPDATE requests_app_unsequenced SET entry_id = entry_id")
+
+
+def test_the_web_adds_no_certificate_and_no_document(roles):
+    with psycopg.connect(address("portal_web"), autocommit=True) as session:
+        for name in OF_THE_SEAL:
+            table = f"requests_app_{name}"
+            assert refused(session, f"INSERT INTO {table} DEFAULT VALUES"), table
 
 
 def test_a_guarded_table_is_one_that_a_trigger_guards(roles):

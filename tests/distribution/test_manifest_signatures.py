@@ -5,14 +5,16 @@ import subprocess
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
-from requests_app.agreements import certificates
-from requests_app.audit import kinds
+from requests_app.agreements import certificates, sealing_keys
+from requests_app.agreements.seal_revoking import revoke
+from requests_app.audit import kinds, log
 from requests_app.audit.models import Entry
 from requests_app.distribution.manifest_signatures import sign_manifest, unsigned
 from requests_app.distribution.models import ManifestSignature
 from requests_app.distribution.packages import package_of
-from requests_app.errors import NotFound
+from requests_app.errors import Misconfigured, NotFound
 from requests_app.lifecycle.sweep import sweep
 from tests.factories.distribution import GrantFactory, make_link, make_release
 from tests.factories.requests import DatasetFactory
@@ -96,3 +98,11 @@ def test_a_release_that_never_was():
 
 def test_what_is_signed_is_the_root_of_the_release(release):
     assert package_of(release).manifest_sha256 == release.manifest_sha256
+
+
+def test_nothing_is_signed_with_a_certificate_that_was_declared_invalid(release):
+    row = certificates.record(sealing_keys.load())
+    revoke(certificate=row.serial, since=timezone.now(), reason="Stolen.", by=log.OPERATOR)
+    with pytest.raises(Misconfigured):
+        sign_manifest(release_id=release.pk)
+    assert not ManifestSignature.objects.exists()

@@ -19,6 +19,8 @@ from pyhanko.keys.internal import (
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import SigFieldSpec, SigSeedSubFilter
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, SimpleSigner
+from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigIOSetup, SigObjSetup
+from pyhanko.sign.signers.pdf_byterange import SignatureObject
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from requests_app.agreements.own_certificate import FIELD
@@ -78,10 +80,25 @@ def sign_with_poppler(content: bytes, pair: Pair, folder: Path) -> bytes:
         ["certutil", "-N", "-d", store, "--empty-password"],
         ["pk12util", "-i", key, "-d", store, "-W", "larus", "-K", ""],
         ["certutil", "-M", "-d", store, "-n", "ada", "-t", "CT,CT,CT"],
-        ["pdfsig", "-nssdir", store, "-nick", "ada", "-sign", FIELD, taken, folder / "out.pdf"],
     ):
         subprocess.run(command, check=True, capture_output=True, cwd=folder)
-    return (folder / "out.pdf").read_bytes()
+    command = [
+        "pdfsig",
+        "-nssdir",
+        store,
+        "-nick",
+        "ada",
+        "-sign",
+        FIELD,
+        taken,
+        folder / "out.pdf",
+    ]
+    # It makes the signature twice, once to measure it, and gives up when they differ in length,
+    # as those of elliptic curves do every other time.
+    for _ in range(40):
+        if subprocess.run(command, check=False, capture_output=True, cwd=folder).returncode == 0:
+            return (folder / "out.pdf").read_bytes()
+    raise RuntimeError("pdfsig does not sign.")
 
 
 def sign_pdf(
@@ -120,3 +137,40 @@ def sign_pdf(
     edit(writer)
     pdf_signer.sign_pdf(writer, output=signed)
     return signed.getvalue()
+
+
+def sign_with_openssl(
+    content: bytes,
+    pair: Pair,
+    folder: Path,
+    *options: str,
+    subfilter: SigSeedSubFilter = SigSeedSubFilter.ADOBE_PKCS7_DETACHED,
+    covered: bytes | None = None,
+) -> bytes:
+    """The PDF with a signature of OpenSSL's (`openssl cms -sign`) in the place that was issued.
+
+    With `covered` it is over those bytes instead of the document's.
+    """
+    writing = PdfCMSEmbedder().write_cms(FIELD, IncrementalPdfFileWriter(BytesIO(content)))
+    next(writing)
+    writing.send(SigObjSetup(SignatureObject(timestamp=datetime.now(UTC), subfilter=subfilter)))
+    # The digest that pyHanko computes here is not asked for; OpenSSL reads the bytes themselves.
+    prepared, output = writing.send(SigIOSetup(md_algorithm="sha256", in_place=True))
+    whole = output.getvalue()
+    start, end = prepared.reserved_region_start, prepared.reserved_region_end
+    (folder / "covered").write_bytes(covered or whole[:start] + whole[end:])
+    write_pem(pair, folder, "own")
+    command = "openssl cms -sign -binary -in covered -signer own.pem -inkey own.key"
+    command += " -outform DER -out signature"
+    subprocess.run([*command.split(), *options], check=True, capture_output=True, cwd=folder)
+    placed = (folder / "signature").read_bytes().hex().encode()
+    return whole[: start + 1] + placed.ljust(end - start - 2, b"0") + whole[end - 1 :]
+
+
+def write_pem(pair: Pair, folder: Path, name: str) -> None:
+    """Leaves the certificate and its key as files in `folder`: `name`.pem and `name`.key."""
+    key, made = pair
+    encoding = serialization.Encoding.PEM
+    form, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (folder / f"{name}.pem").write_bytes(made.public_bytes(encoding))
+    (folder / f"{name}.key").write_bytes(key.private_bytes(encoding, form, plain))

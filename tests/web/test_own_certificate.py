@@ -102,3 +102,7 @@ def test_the_choice_is_here_unless_said_otherwise(client, access_request):  # no
     client.post(page(access_request), signature(client, access_request))
     access_request.refresh_from_db()
     assert access_request.state == State.SUBMITTED
+
+
+def test_whoever_goes_back_to_the_signing_page_is_led_on(client, chosen):
+    assert client.get(page(chosen)).url == own(chosen)

@@ -59,6 +59,7 @@ EXPECTED = {
     "citation": EVERYBODY,
     "croissant": EVERYBODY,
     "certificates": EVERYBODY,
+    "certificates_json": EVERYBODY,
     "verify": EVERYBODY,
     "verify_number": EVERYBODY,
     "log_checkpoint": EVERYBODY,

@@ -12,10 +12,13 @@ from pytest_django.asserts import assertContains, assertNotContains
 
 from requests_app.agreements import gathering, own_signing, unsealed
 from requests_app.agreements.documents import countersign_document, render_document
+from requests_app.agreements.models import SealCertificate
 from requests_app.agreements.seal import Role, prepare, seal_pdf
+from requests_app.agreements.seal_revoking import revoke
 from requests_app.agreements.signing import sign
 from requests_app.agreements.trust import Trust
 from requests_app.agreements.verification import Finding, verify
+from requests_app.audit import log
 from requests_app.distribution.grants import create_grant
 from requests_app.distribution.models import Grant
 from requests_app.distribution.standing import standing
@@ -182,6 +185,25 @@ def test_a_file_sealed_with_our_key_that_we_never_made_is_not_ours(client, agree
     page = send(client, mine)
     assertContains(page, "not among the documents that the portal made")
     assertContains(send(client, bytes(agreement.documents.first().content)), ">Genuine</h2>")
+
+
+def test_a_certificate_declared_invalid_is_published_and_its_seals_are_not_proven(
+    client, agreement
+):
+    since = timezone.now() - timedelta(hours=1)
+    [row] = SealCertificate.objects.all()
+    revoke(certificate=row.serial, since=since, reason="A laptop was stolen.", by=log.OPERATOR)
+    page = send(client, newest(agreement))
+    assertContains(page, ">Not proven</h2>")
+    assertContains(page, "the seal proves nothing")
+    assertNotContains(page, "Signed by")
+    assertContains(page, "Declared invalid as of")
+    assertContains(page, "A laptop was stolen.")
+    assertContains(client.get(reverse("certificates")), "DECLARED INVALID from")
+    [told] = client.get(reverse("certificates_json")).json()["certificates"]
+    assert told["invalid_from"] == f"{since:%Y-%m-%dT%H:%M:%SZ}"
+    assert told["declarations"][0]["reason"] == "A laptop was stolen."
+    assert told["pem"] == row.content
 
 
 def test_what_is_altered_and_what_is_not_ours_are_told(client, agreement):

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from django.core.management.base import CommandParser
 
+from requests_app.agreements import records
 from requests_app.agreements.timestamps import certificates_in
 from requests_app.agreements.trust import Trust
 from requests_app.agreements.verification import Finding, verify
@@ -16,7 +17,8 @@ from requests_app.management.command import PortalCommand, Stopped, existing_fil
 
 class Command(PortalCommand):
     help = (
-        "Verify a sealed agreement without a network. Exit code 0: genuine, 1: altered or not ours,"
+        "Verify a sealed agreement without a network. Exit code 0: genuine, 1: altered, not ours,"
+        " or not proven because its seal's certificate was declared invalid,"
         " 2: it could not be asked, such as when the certificates cannot be used."
     )
 
@@ -50,7 +52,8 @@ class Command(PortalCommand):
             raise Stopped("It is not genuine.", returncode=1)
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
-        verdict = verify(options["file"].read_bytes(), options["trust"])
+        recorded = {} if options["root"] else {"recorded": records.recorded_at}
+        verdict = verify(options["file"].read_bytes(), options["trust"], **recorded)
         self._genuine = verdict.finding is Finding.GENUINE
         return verdict.as_json()
 
@@ -83,4 +86,6 @@ class Command(PortalCommand):
                 stamp = f", with a time stamp that names {by} ({seal['stamp']})" if by else ""
                 lines.append(f"  {seal['role']}: {seal['at']}, PAdES {seal['level']}{stamp}")
                 lines.append(f"    certificate SHA-256 {seal['certificate_sha256']}")
+                if since := seal["invalid_from"]:
+                    lines.append(f"    this certificate was declared invalid as of {since}")
         return "\n".join(lines)
