@@ -1,6 +1,7 @@
 """WSGI entry point, used by gunicorn in both shapes."""
 
 import ctypes
+import gc
 import os
 from contextlib import suppress
 
@@ -16,3 +17,9 @@ with suppress(AttributeError):  # another C library
     ctypes.CDLL(None).mallopt(_LARGE, 1 << 20)
 
 application = get_wsgi_application()
+
+# What is loaded by now stays to the end: the garbage collector need not look at it for every few
+# requests anew.
+gc.collect()
+gc.freeze()
+gc.set_threshold(20_000, 20, 20)

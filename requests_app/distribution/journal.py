@@ -77,10 +77,10 @@ class Journal:
             settle([ending])
             return
         with self._changed:
-            if not self._ended:
-                self._settle_at = time.monotonic() + LEISURE
             self._ended.append(ending)
-            self._wake()
+            if len(self._ended) == 1:
+                self._settle_at = time.monotonic() + LEISURE
+                self._wake()
 
     def close(self) -> None:
         """Settles what has ended, and ends the thread."""

@@ -19,13 +19,21 @@ BLOCK: Final = 256 * 1024
 """Bytes of a block: of local files one download holds no more in memory, give or take one."""
 
 
-def open_slice(storage: Storage, part: Slice) -> FileSlice | Iterator[bytes]:
-    """One slice in the form that a server sends best: a FileSlice where there is a local file.
+_SMALL: Final = 64 * 1024
+"""Bytes that are read and sent sooner than the kernel is told where they lie."""
+
+
+def open_slice(storage: Storage, part: Slice) -> FileSlice | bytes | Iterator[bytes]:
+    """One slice in the form that a server sends best: a local file, unless small, as a FileSlice.
 
     Raises StorageError when the file is gone or has not its recorded size.
     """
     source = _open(storage, part)
-    return source if isinstance(source, FileSlice) else _blocks(source)
+    if not isinstance(source, FileSlice):
+        return _blocks(source)
+    if part.stop - part.start > _SMALL:
+        return source
+    return b"".join(_blocks(source))
 
 
 def stream(storage: Storage, segments: Iterable[Segment]) -> Iterator[bytes]:
