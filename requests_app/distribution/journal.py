@@ -25,7 +25,7 @@ from django.utils import timezone
 from requests_app.distribution.gathering import Gathered
 from requests_app.distribution.models import AccessToken
 from requests_app.distribution.settling import Ending, settle
-from requests_app.distribution.transfers import Transfer
+from requests_app.distribution.transfers import SMALL, Transfer
 from requests_app.errors import PortalError
 from requests_app.inserting import insert
 
@@ -33,8 +33,10 @@ logger = logging.getLogger(__name__)
 
 PATIENCE: Final = 30.0
 """Seconds that a process which ends waits for the last to be settled."""
-LEISURE: Final = 0.2
-"""Seconds that an end may wait for others."""
+LEISURE: Final = 1.0
+"""Seconds that the end of a small transfer may wait for others."""
+SOON: Final = 0.2
+"""Seconds that any other may: until it is settled it counts as running."""
 RETRY: Final = 1.0
 """Seconds between two attempts to settle."""
 _USED_AGAIN: Final = timedelta(minutes=1)
@@ -71,16 +73,20 @@ class Journal:
         if refused is not None:
             raise refused
 
-    def end(self, ending: Ending) -> None:
-        """Has a transfer settled soon; returns at once. Inside a transaction it is settled now."""
+    def end(self, ending: Ending, *, promised: int = 0) -> None:
+        """Has a transfer of so many bytes settled soon; returns at once.
+
+        Inside a transaction it is settled now.
+        """
         if connection.in_atomic_block:
             settle([ending])
             return
         with self._changed:
-            self._ended.append(ending)
-            if len(self._ended) == 1:
-                self._settle_at = time.monotonic() + LEISURE
+            due = time.monotonic() + (LEISURE if promised <= SMALL else SOON)
+            if not self._ended or due < self._settle_at:
+                self._settle_at = due
                 self._wake()
+            self._ended.append(ending)
 
     def close(self) -> None:
         """Settles what has ended, and ends the thread."""

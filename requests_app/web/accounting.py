@@ -90,7 +90,7 @@ class Account:
     ) -> Transfer:
         """The same for bytes that somebody else sends who does not tell how many they were."""
         transfer = self.begin(selection, status, how, promised)
-        journal().end(Ending(transfer.pk, None, Outcome.HANDED_OUT))
+        journal().end(Ending(transfer.pk, None, Outcome.HANDED_OUT), promised=transfer.promised)
         return transfer
 
     def _refuse_too_much(self, size: int, how: How) -> None:
@@ -131,7 +131,8 @@ class Delivery:
         outcome = Outcome.COMPLETE
         if sent < self._transfer.promised:
             outcome = Outcome.CUT if was_cut else Outcome.BROKEN
-        journal().end(Ending(self._transfer.pk, sent, outcome))
+        ending = Ending(self._transfer.pk, sent, outcome)
+        journal().end(ending, promised=self._transfer.promised)
 
 
 class CountedBlocks:
