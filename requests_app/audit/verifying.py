@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import count, groupby
 from typing import Final
 
 from django.db.models import Count, Exists, OuterRef
 from django.utils import timezone
 
-from requests_app.audit import canonical, merkle, outsider, placed, tree
+from requests_app.audit import canonical, merkle, outsider, placed, recomputing, tree
 from requests_app.audit.models import Entry, Leaf, SignedCheckpoint, TreeNode
 from requests_app.audit.models import Unsequenced as Waiting
 from requests_app.audit.outsider import Wrong
@@ -63,7 +63,7 @@ def _first_key() -> str:
 class _Run:
     def __init__(self, key: outsider.Key, progress: Progress) -> None:
         self.key, self.progress = key, progress
-        self.frontier, self.decode = merkle.Frontier(), placed.decoder()
+        self.frontier = merkle.Frontier()
         self.checkpoints = 0
         self.not_before: datetime | None = None
         self.earliest = self.latest = ""
@@ -97,12 +97,13 @@ class _Run:
         for first in range(start, total, _CHUNK):
             end = min(first + _CHUNK, total)
             rows = placed.entries(first, end)
-            values, kept = placed.personal_values(rows), []
+            found = recomputing.recompute(rows, placed.personal_values(rows))
+            kept: list[merkle.Kept] = []
             while (done := self.frontier.size) < end:
                 until = min(end, due.size) if due else end
                 by = max(due.made_at, self.not_before or due.made_at) if due else timezone.now()
                 self.latest = canonical.instant(by + HASTE)
-                kept += self._grow(rows[done - first : until - first], values)
+                kept += self._grow(rows, found, slice(done - first, until - first))
                 if self.frontier.size < until:
                     raise Wrong(f"The entry at place {self.frontier.size} is missing.")
                 if due and due.size == until:
@@ -119,36 +120,49 @@ class _Run:
         waiting = Waiting.objects.count()
         return Verified(total - start, self.checkpoints, total, waiting)
 
-    def _grow(self, rows: Sequence[placed.Row], values: placed.Values) -> list[merkle.Kept]:
-        """Takes in entries of which no checkpoint divides the places."""
-        places = range(self.frontier.size, self.frontier.size + len(rows))
-        return self.frontier.extend(
-            [self._leaf(place, row, values) for place, row in zip(places, rows, strict=True)]
-        )
+    def _grow(
+        self, rows: Sequence[placed.Row], found: recomputing.Recomputed, some: slice
+    ) -> list[merkle.Kept]:
+        """Takes in `some` of the rows, of which no checkpoint divides the places."""
+        hashes, times = found.hashes[some], found.times[some]
+        first, taken = self.frontier.size, rows[some]
+        if (
+            [row[:2] for row in taken] != list(zip(count(first), hashes, strict=False))
+            or min(times, default=self.earliest) < self.earliest
+            or max(times, default=self.latest) > self.latest
+            or found.uncommitted
+        ):
+            for index, (place, row) in enumerate(
+                zip(count(first), taken, strict=False), some.start
+            ):
+                self._require(place, row, found, index)
+        return self.frontier.extend([each for each in hashes if each is not None])
 
-    def _leaf(self, place: int, row: placed.Row, values: placed.Values) -> bytes:
-        """Returns the leaf hash of an entry that is whole, and commits to the values beside it."""
-        at_place, held, number, at, *_ = row
+    def _require(
+        self, place: int, row: placed.Row, found: recomputing.Recomputed, index: int
+    ) -> None:
+        """Raises Wrong unless an entry is whole, and commits to the values beside it."""
+        at_place, held, _, at, *_ = row
         if at_place != place:
             raise Wrong(f"The entry at place {place} is missing.")
-        try:
-            found = merkle.leaf_hash(placed.leaf(row, self.decode))
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise Wrong(f"{_name(row)} was changed: it cannot be read any more.") from error
-        if found != held:
+        if found.hashes[index] is None:
+            raise Wrong(f"{_name(row)} was changed: it cannot be read any more.")
+        if found.hashes[index] != held:
             raise Wrong(f"{_name(row)} was changed after it was given its place.")
-        if kept := values[number]:
-            _check_values(row, kept, self.decode)
-        if placed.instant(at) < self.earliest:
+        if field := found.uncommitted.get(index):
+            raise Wrong(
+                f"{_name(row)} does not commit to the value kept as its {field}: the value was "
+                "changed."
+            )
+        if found.times[index] < self.earliest:
             raise Wrong(
                 f"{_name(row)} is dated {at:.19}, and was added after the checkpoint of "
                 f"{self.not_before:%Y-%m-%d %H:%M:%S}: it is back-dated."
             )
-        if placed.instant(at) > self.latest:
+        if found.times[index] > self.latest:
             raise Wrong(
                 f"{_name(row)} is dated {at:.19}, later than when it was signed: it is dated ahead."
             )
-        return found
 
     def _dated(self, made_at: datetime) -> None:
         self.not_before = made_at
@@ -206,20 +220,6 @@ class _Run:
         if spare is not None:
             raise Wrong(
                 f"A place is waited for by the entry number {spare.pk}, which has one or is gone."
-            )
-
-
-def _check_values(row: placed.Row, kept: Sequence[placed.Value], decode: placed.Decode) -> None:
-    commitments = decode(row[-1])
-    for _, field, value, salt in kept:
-        try:
-            holds = commitments[field] == canonical.commitment(salt, decode(value))
-        except (KeyError, TypeError, ValueError, RecursionError):
-            holds = False
-        if not holds:
-            raise Wrong(
-                f"{_name(row)} does not commit to the value kept as its {field}: the value was "
-                "changed."
             )
 
 
