@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection, transaction
 
+from requests_app import conf
 from requests_app.audit import (
     checkpoints,
     kept_note,
@@ -12,9 +13,11 @@ from requests_app.audit import (
     log,
     log_key,
     merkle,
+    notes,
     outsider,
     sequencing,
     tree,
+    verifying,
 )
 from requests_app.audit.models import Leaf, SignedCheckpoint, TreeNode, Unsequenced
 from requests_app.errors import Conflict, Misconfigured
@@ -86,8 +89,6 @@ def test_no_checkpoint_is_signed_that_contradicts_the_last(settings, tmp_path):
     last = checkpoints.seal()
     key = log_key.load()
     text = outsider.Checkpoint("127.0.0.1:8000/log", 5, bytes(32))
-    from requests_app.audit import notes  # noqa: PLC0415
-
     SignedCheckpoint.objects.create(size=5, note=notes.sign(text, key), vkey=last.vkey)
     record(4)
     sequencing.sequence()
@@ -131,16 +132,55 @@ def test_an_older_database_is_not_signed_anew_with_the_same_key():
         seen = checkpoints.seal()
         transaction.savepoint_rollback(fill)
     record(2)
-    with pytest.raises(Conflict, match="shrunk: you kept a checkpoint of size 3"):
+    with pytest.raises(Conflict, match="shrunk: it had 3 entries, and has 2"):
         checkpoints.seal()
-    record(1)
-    with pytest.raises(Conflict, match="Two logs of size 3 have different contents"):
-        checkpoints.seal()
-    record(1)
-    with pytest.raises(Conflict, match="does not go on from the one of size 3"):
-        checkpoints.seal()
+    for _ in range(2):
+        record(1)
+        with pytest.raises(Conflict, match="first 3 entries are not those that were signed"):
+            checkpoints.seal()
     assert kept_note.read() == seen.note
     assert not SignedCheckpoint.objects.exists()
+
+
+def test_a_new_database_beside_the_key_of_another_log_says_what_to_do():
+    kept_note.keep(
+        notes.sign(
+            outsider.Checkpoint(conf.log_origin(), 7, bytes(32), signed=1_700_000_000),
+            log_key.load(),
+        )
+    )
+    record(1)
+    with pytest.raises(Conflict) as stopped:
+        checkpoints.seal()
+    for part in ("holds no checkpoint at all", str(kept_note.file()), "make clean", "together"):
+        assert part in stopped.value.message
+
+
+def test_what_was_signed_and_not_stored_is_stored_before_more_is_signed():
+    """A kill between the two; also where it was the first."""
+    for size in (2, 4):
+        record(2)
+        with transaction.atomic():
+            before = transaction.savepoint()
+            sequencing.sequence()
+            placed = transaction.savepoint()
+            lost = checkpoints.seal()
+            transaction.savepoint_rollback(placed)
+            transaction.savepoint_commit(before)
+        record(1)
+        checkpoints.seal()
+        assert SignedCheckpoint.objects.get(size=lost.size).note == lost.note
+        assert lost.size >= size
+    assert verifying.verify(progress=lambda *_: None).checkpoints == 4
+
+
+def test_a_kept_note_that_cannot_be_read_stops_the_signing(monkeypatch, tmp_path):
+    (tmp_path / "note").write_bytes(b"\xff")
+    for unreadable in (tmp_path, tmp_path / "note"):
+        monkeypatch.setattr(kept_note, "file", lambda path=unreadable: path)
+        record(1)
+        with pytest.raises(Misconfigured, match="cannot be read"):
+            checkpoints.seal()
 
 
 def test_a_folder_that_cannot_be_written_is_told_once_and_stops_nothing(
