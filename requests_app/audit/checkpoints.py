@@ -43,6 +43,11 @@ def uncovered_since() -> datetime | None:
     return min(filter(None, (placed, sequencing.waiting_since())), default=None)
 
 
+def keep_up() -> bool:
+    """Whether no entry waits longer for a checkpoint than it may."""
+    return sequencing.age(uncovered_since()) <= conf.log_lag().total_seconds()
+
+
 def seal() -> SignedCheckpoint | None:
     """Gives waiting entries their places and signs the tree, if it grew; returns the checkpoint.
 

@@ -6,6 +6,7 @@ database that was deleted, restored from a backup, or had its newest checkpoint 
 
 import logging
 from datetime import datetime
+from typing import Final
 
 from requests_app.audit import kept_note, outsider, tree
 from requests_app.audit.models import SignedCheckpoint
@@ -13,6 +14,13 @@ from requests_app.audit.outsider import Wrong
 from requests_app.errors import Conflict, Misconfigured
 
 logger = logging.getLogger(__name__)
+
+_BEGIN_ANEW: Final = (
+    "This database holds no checkpoint at all: restore the one that belongs to the log's key. If "
+    "that is gone for good and nobody needs its log, as on a machine for trying out, `make clean` "
+    "removes key, note and all; or move the key and the note away, both together, so that another "
+    "key signs the new log, in production under another CMED_LOG_ORIGIN."
+)
 
 
 def stored(public: outsider.Key, last: SignedCheckpoint | None) -> SignedCheckpoint | None:
@@ -66,6 +74,18 @@ def missing(public: outsider.Key) -> str:
     )
 
 
+def begins_anew() -> str:
+    """Returns what to do with a database that has no checkpoint where the key signed some.
+
+    Empty where no note says that it did.
+    """
+    try:
+        kept = kept_note.read()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return f"The log's key signed some, as {kept_note.file()} tells. {_BEGIN_ANEW}" if kept else ""
+
+
 def _require_same(same: SignedCheckpoint, kept: outsider.Checkpoint, public: outsider.Key) -> None:
     if outsider.open_note(same.note, public) != kept:
         raise Wrong(f"Of size {kept.size:,} another checkpoint is stored than was signed.")
@@ -92,9 +112,6 @@ def _told(error: Wrong, last: SignedCheckpoint | None) -> str:
         + (
             "Restore a database that holds it, and keep this one for whoever asks why."
             if last
-            else "This database holds no checkpoint at all: restore the one that belongs to the "
-            "key. If that is gone for good and nobody needs its log, as on a machine for trying "
-            "out, `make clean` removes both; or move the key and that file away together, so that "
-            "another key signs the new log, in production under another CMED_LOG_ORIGIN."
+            else _BEGIN_ANEW
         )
     )

@@ -16,7 +16,16 @@ from typing import Final
 from django.db.models import Count, Exists, OuterRef
 from django.utils import timezone
 
-from requests_app.audit import canonical, chain, merkle, outsider, placed, recomputing, tree
+from requests_app.audit import (
+    canonical,
+    chain,
+    merkle,
+    outsider,
+    placed,
+    recomputing,
+    signed_last,
+    tree,
+)
 from requests_app.audit.models import Entry, Leaf, SignedCheckpoint, TreeNode
 from requests_app.audit.models import Unsequenced as Waiting
 from requests_app.audit.outsider import Wrong
@@ -54,6 +63,8 @@ def verify(*, trusted: str | None = None, key: str | None = None, progress: Prog
 def _first_key() -> str:
     first = SignedCheckpoint.objects.order_by("size").first()
     if first is None:
+        if told := signed_last.begins_anew():
+            raise Wrong(told)
         raise Wrong("No checkpoint of the log has been signed yet: there is nothing to hold it to.")
     return first.vkey
 

@@ -16,6 +16,7 @@ from requests_app.audit import (
     notes,
     outsider,
     sequencing,
+    tasks,
     tree,
     verifying,
 )
@@ -191,3 +192,43 @@ def test_a_folder_that_cannot_be_written_is_told_once_and_stops_nothing(
         record(1)
         assert checkpoints.seal().size == size
     assert caplog.text.count("cannot be kept") == 1
+
+
+def test_the_file_that_the_operator_names_holds_the_note_or_nothing_is_signed(
+    monkeypatch, settings, tmp_path
+):
+    monkeypatch.undo()  # tests have the note kept elsewhere
+    settings.LOG_SIGNED_FILE = str(tmp_path / "signed" / "log.signed")
+    record(1)
+    with pytest.raises(Misconfigured, match="CMED_LOG_SIGNED_FILE"):
+        checkpoints.seal()
+    assert not SignedCheckpoint.objects.exists()
+    (tmp_path / "signed").mkdir()
+    assert checkpoints.seal().note == (tmp_path / "signed" / "log.signed").read_text()
+
+
+def test_beside_the_key_is_where_the_note_is_kept_unless_the_operator_names_a_file(
+    monkeypatch, settings, tmp_path
+):
+    monkeypatch.undo()
+    settings.LOG_KEY_FILE = str(tmp_path / "key.pem")
+    assert kept_note.file() == tmp_path / "key.pem.signed"
+    settings.LOG_SIGNED_FILE = str(tmp_path / "note")
+    assert kept_note.file() == tmp_path / "note"
+
+
+def test_the_task_says_in_a_sentence_why_nothing_was_signed(settings, tmp_path, caplog):
+    record(1)
+    settings.LOG_KEY_FILE = str(tmp_path / "none.pem")
+    tasks.seal()
+    assert "none.pem cannot be read" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+def test_verifying_a_new_database_beside_the_key_of_another_log_says_what_to_do():
+    record(1)
+    with pytest.raises(outsider.Wrong, match="has been signed yet"):
+        verifying.verify(progress=lambda *_: None)
+    kept_note.keep("a note")
+    with pytest.raises(outsider.Wrong, match=r"holds no checkpoint at all: restore .*`make clean`"):
+        verifying.verify(progress=lambda *_: None)
