@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection, transaction
 
+from cmed_portal.embedded import prepare
 from requests_app import conf
 from requests_app.audit import (
     checkpoints,
@@ -232,3 +233,17 @@ def test_verifying_a_new_database_beside_the_key_of_another_log_says_what_to_do(
     kept_note.keep("a note")
     with pytest.raises(outsider.Wrong, match=r"holds no checkpoint at all: restore .*`make clean`"):
         verifying.verify(progress=lambda *_: None)
+
+
+def test_who_starts_the_portal_with_a_new_database_and_an_old_key_is_told(capsys):
+    record(1)
+    kept_note.keep(notes.sign(outsider.Checkpoint(conf.log_origin(), 7, bytes(32)), log_key.load()))
+    prepare.seal_the_log()
+    told = capsys.readouterr().err
+    assert "holds no checkpoint at all" in told
+    assert "make clean" in told
+    assert told.count("\n") == 1
+    kept_note.file().unlink()
+    prepare.seal_the_log()
+    assert SignedCheckpoint.objects.count() == 1
+    assert not capsys.readouterr().err
