@@ -91,7 +91,7 @@ def sign() -> SignedCheckpoint:
 
 def _opened(last: SignedCheckpoint, public: outsider.Key) -> outsider.Checkpoint:
     try:
-        known = outsider.open_note(last.note, public)
+        known = signed_last.opened(last.note, public)
         if known.size != last.size:
             raise outsider.Wrong(  # noqa: TRY301 - said like what the script finds
                 f"The note of the last one has size {known.size}."

@@ -33,7 +33,7 @@ def stored(public: outsider.Key, last: SignedCheckpoint | None) -> SignedCheckpo
         note = kept_note.read()
         if not note:
             return last
-        kept = outsider.open_note(note, public)
+        kept = opened(note, public)
         same = SignedCheckpoint.objects.filter(size=kept.size).first()
         if same is not None:
             _require_same(same, kept, public)
@@ -50,6 +50,17 @@ def stored(public: outsider.Key, last: SignedCheckpoint | None) -> SignedCheckpo
     return SignedCheckpoint.objects.create(
         size=kept.size, note=note, vkey=str(public), made_at=made_at
     )
+
+
+def opened(note: str, public: outsider.Key) -> outsider.Checkpoint:
+    """Returns what a note says. Raises Wrong unless it is of this log and signed by its key."""
+    name = note.partition("\n")[0]
+    if name != public.name:
+        raise Wrong(
+            f"The last one is of the log {name[:200]}, and CMED_LOG_ORIGIN says {public.name}: "
+            "set it back."
+        )
+    return outsider.open_note(note, public)
 
 
 def missing(public: outsider.Key) -> str:

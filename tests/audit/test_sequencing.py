@@ -90,7 +90,7 @@ def test_no_checkpoint_is_signed_that_contradicts_the_last(settings, tmp_path):
     record(3)
     last = checkpoints.seal()
     key = log_key.load()
-    text = outsider.Checkpoint("127.0.0.1:8000/log", 5, bytes(32))
+    text = outsider.Checkpoint(conf.log_origin(), 5, bytes(32))
     SignedCheckpoint.objects.create(size=5, note=notes.sign(text, key), vkey=last.vkey)
     record(4)
     sequencing.sequence()
@@ -142,6 +142,18 @@ def test_an_older_database_is_not_signed_anew_with_the_same_key():
             checkpoints.seal()
     assert kept_note.read() == seen.note
     assert not SignedCheckpoint.objects.exists()
+
+
+def test_another_name_of_the_log_is_told_with_the_old_one(settings):
+    record(1)
+    checkpoints.seal()
+    record(1)
+    old, settings.LOG_ORIGIN = settings.LOG_ORIGIN, "elsewhere.example/log"
+    with pytest.raises(Conflict, match=f"of the log {old}, and CMED_LOG_ORIGIN says elsewhere"):
+        checkpoints.seal()
+    kept_note.file().unlink()
+    with pytest.raises(Conflict, match=f"of the log {old}, and CMED_LOG_ORIGIN says elsewhere"):
+        checkpoints.seal()
 
 
 def test_a_new_database_beside_the_key_of_another_log_says_what_to_do():
