@@ -10,7 +10,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from requests_app.audit import kept_note, outsider, sequencing, signed_last
+from requests_app.audit import outsider, sequencing, signed_last
 from requests_app.audit.models import SignedCheckpoint
 from requests_app.audit.outsider import Wrong
 
@@ -95,14 +95,14 @@ def require_root(said: outsider.Checkpoint, root: bytes) -> None:
 
 @transaction.atomic
 def require_newest(key: outsider.Key) -> bool:
-    """Whether a note of the checkpoint signed last is kept here. Raises Wrong if it is not stored.
+    """Whether the note kept here is that of the newest checkpoint. Raises Wrong if it is missing.
 
     Nothing else tells that the newest checkpoints were deleted, but one that somebody kept.
     """
     sequencing.take_turn()  # the sealer keeps a note before it stores it
     try:
-        if told := signed_last.missing(key):
-            raise Wrong(told)
-        return bool(kept_note.read())
+        return signed_last.is_newest(key)
+    except Wrong as error:
+        raise Wrong(f"What was signed last is not what is stored. {error}") from error
     except (OSError, UnicodeDecodeError):
         return False

@@ -63,26 +63,25 @@ def opened(note: str, public: outsider.Key) -> outsider.Checkpoint:
     return outsider.open_note(note, public)
 
 
-def missing(public: outsider.Key) -> str:
-    """Returns what is wrong with the note that is kept, as a sentence; empty when it is stored.
+def is_newest(public: outsider.Key) -> bool:
+    """Whether a note is kept, and it is that of the newest stored checkpoint.
 
-    Also empty where none is kept. Raises OSError and ValueError as reading it does.
+    Raises Wrong for a note whose checkpoint is not stored; OSError and UnicodeDecodeError where it
+    cannot be read.
     """
     if not (note := kept_note.read()):
-        return ""
-    try:
-        kept = outsider.open_note(note, public)
-        same = SignedCheckpoint.objects.filter(size=kept.size).first()
-        if same is not None:
-            _require_same(same, kept, public)
-            return ""
-    except Wrong as error:
-        return f"The note in {kept_note.file()} of the checkpoint signed last: {error}"
-    return (
-        f"The checkpoint of size {kept.size:,}, signed last and kept in {kept_note.file()}, is not "
-        "stored: it was deleted, or the database is older than it. Only when the worker was killed "
-        "just then does its next run store it."
-    )
+        return False
+    kept = outsider.open_note(note, public)
+    newest = SignedCheckpoint.objects.first()
+    same = SignedCheckpoint.objects.filter(size=kept.size).first()
+    if same is None or newest is None:
+        raise Wrong(
+            f"The checkpoint of size {kept.size:,}, signed last and kept in {kept_note.file()}, is "
+            "not stored: it was deleted, or the database is older than it. Only when the worker "
+            "was killed just then does its next run store it."
+        )
+    _require_same(same, kept, public)
+    return newest.size == kept.size
 
 
 def begins_anew() -> str:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from requests_app.audit import canonical, merkle, placed, recomputing
 
-_scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+_numbers = st.integers(-(2**63), 2**64 - 1) | st.floats()  # beyond, PostgreSQL's are rounded
+_scalars = st.none() | st.booleans() | _numbers | st.text(max_size=5)
 _json = st.recursive(_scalars, lambda inner: st.lists(inner, max_size=2), max_leaves=3)
 _details = st.dictionaries(st.text(max_size=3), _json, max_size=3)
 _text = st.text(max_size=5)

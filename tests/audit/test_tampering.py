@@ -342,6 +342,12 @@ def test_the_newest_checkpoint_that_was_deleted_is_missed_by_who_kept_it(whole, 
         verify(trusted)
 
 
+def test_a_note_that_was_not_kept_any_more_does_not_vouch_for_the_newest_checkpoint(whole):
+    assert verify().note_kept
+    kept_note.keep(SignedCheckpoint.objects.get(size=6).note)
+    assert not verify().note_kept
+
+
 def test_the_newest_checkpoint_that_was_deleted_is_stored_again_before_more_is_signed(whole):
     last = SignedCheckpoint.objects.get(size=9)
     for count in (0, 2):
@@ -384,6 +390,16 @@ def test_checkpoints_that_do_not_tell_their_time_hold_before_all_that_do(whole):
     kept_note.keep(SignedCheckpoint.objects.get(size=6).note)
     checkpoints.seal()
     assert verify().checkpoints == 3
+
+
+def test_a_checkpoint_that_does_not_tell_its_time_is_not_dated_before_the_one_it_follows(whole):
+    for size in (3, 6, 9):
+        undated(size)
+    kept_note.keep(SignedCheckpoint.objects.get(size=9).note)
+    assert verify().checkpoints == 3
+    early = "2020-01-01 00:00:00+00:00"
+    raw("UPDATE requests_app_signedcheckpoint SET made_at = %s WHERE size = 6", early)
+    found("checkpoint of size 6 is dated before the one it follows")
 
 
 def test_a_checkpoint_that_does_not_tell_its_time_holds_after_none_that_does(whole):
