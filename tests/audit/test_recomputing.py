@@ -42,6 +42,12 @@ def test_the_leaf_hash_of_each_is_that_of_the_reference_implementation(told):
     ]
 
 
+def test_names_beyond_ascii_are_in_the_order_of_the_reference_implementation():
+    details = {"\U0001f426": 1, "\uffee": 2, "a": 3}
+    stored = row(1, json.dumps(details))
+    assert recomputing.recompute([stored], []).hashes == [reference(1, details, "user:7")]
+
+
 def test_more_than_are_read_at_once_keep_their_order():
     rows = [row(number, '{"a": 1}') for number in range(1, 600)]
     assert recomputing.recompute(rows, []).hashes == [
@@ -53,6 +59,7 @@ SHIFTED = {
     "two in one": ['{"a": 1}, {"b": 2}', ""],
     "with the mark between": [f'{{"a": 1}}{placed._BETWEEN}{{"b": 2}}', "{}"],
     "ends in the next": ['{"a": [{}', '{}], "b": 1}'],
+    "made up for in the next": ['{"a": [{}', '{}]}, {"b": 1}, {"c": 2}'],
     "goes on in a name": ['{"a": 1, "b', '": 2}'],
 }
 

@@ -342,6 +342,13 @@ def test_the_newest_checkpoint_that_was_deleted_is_missed_by_who_kept_it(whole, 
         verify(trusted)
 
 
+def test_another_note_than_the_one_that_is_trusted_is_found(whole):
+    trusted = checkpoints.latest_note()
+    undated(9)
+    with pytest.raises(outsider.Wrong, match=r"size 9, which you trust, is not the one .* stored"):
+        verify(trusted)
+
+
 def test_a_note_that_was_not_kept_any_more_does_not_vouch_for_the_newest_checkpoint(whole):
     assert verify().note_kept
     kept_note.keep(SignedCheckpoint.objects.get(size=6).note)
