@@ -14,8 +14,8 @@ from requests_app.audit import canonical, merkle, placed
 
 _UNREADABLE: Final = (ValueError, TypeError, AttributeError, RecursionError)
 
-_AT_ONCE: Final = 256
-"""Rows that are read as one text."""
+_AT_ONCE: Final = 64
+"""Rows that are read as one text: more of them fall out of the processor's cache."""
 
 _OWN_FORM: Final = re.compile(r'"[ !#-\[\]-~]*"').fullmatch
 """Texts that are their own canonical form: of a string of ASCII without anything to escape."""
