@@ -85,7 +85,8 @@ try:
     TIMESTAMP_URL = env.str("TIMESTAMP_URL", "")
     TIMESTAMP_ROOTS_FILE = env.str("TIMESTAMP_ROOTS_FILE", "")
     LOG_KEY_FILE = env.str("LOG_KEY_FILE", str(VAR_DIR / "keys/log.pem") if EMBEDDED else "")
-    LOG_ORIGIN = env.str("LOG_ORIGIN", f"{urlsplit(BASE_URL).netloc}/log")
+    LOG_SIGNED_FILE = env.str("LOG_SIGNED_FILE", "")
+    LOG_ORIGIN = env.str("LOG_ORIGIN", f"{urlsplit(BASE_URL).hostname}/log")
     if LOG_ORIGIN.split() != [LOG_ORIGIN] or "+" in LOG_ORIGIN:
         stop("CMED_LOG_ORIGIN must be a name without blanks and plus signs.")
     LOG_SECONDS = env.float("LOG_SECONDS", 2.0)

@@ -226,6 +226,16 @@ def log_key_file() -> Path:
     return Path(settings.LOG_KEY_FILE)
 
 
+def log_signed_file() -> Path | None:
+    """Where the operator has the note kept of the checkpoint signed last; None for the default."""
+    return Path(settings.LOG_SIGNED_FILE) if settings.LOG_SIGNED_FILE else None
+
+
+def log_lag() -> timedelta:
+    """How long an entry may wait for a checkpoint before the log is said not to keep up."""
+    return max(timedelta(seconds=30), 2 * timedelta(seconds=settings.LOG_SECONDS))
+
+
 def metrics_token() -> str:
     """The secret that whoever asks for `/metrics` must show; empty when nobody may ask."""
     return str(settings.METRICS_TOKEN)

@@ -23,6 +23,7 @@ for _name in (
     "EMAIL_HOST",
     "SEAL_KEY_FILE",
     "LOG_KEY_FILE",
+    "LOG_SIGNED_FILE",
 ):
     os.environ.pop(f"CMED_{_name}", None)
 if "CMED_TEST_DATABASE_URL" in os.environ:  # set by the plugin tests.on_postgres

@@ -53,3 +53,24 @@ def test_no_other_way_leads_to_the_secrets():
     for name, service in SERVICES.items():
         mounts = [str(each) for each in service.get("volumes", [])]
         assert not any("secrets" in each for each in mounts), name
+
+
+def test_what_was_signed_last_is_kept_in_a_volume_of_the_workers_alone():
+    named = {
+        name: service["environment"]["CMED_LOG_SIGNED_FILE"]
+        for name, service in SERVICES.items()
+        if "CMED_LOG_SIGNED_FILE" in service.get("environment", {})
+    }
+    assert named.keys() == {"worker"}
+    volume, folder = "signed", str(Path(named["worker"]).parent)
+    assert f"{volume}:{folder}" in SERVICES["worker"]["volumes"]
+    for name in SERVICES.keys() - {"worker"}:
+        assert not any(each.startswith(f"{volume}:") for each in SERVICES[name].get("volumes", []))
+    # A volume takes over whose its folder is: the portal's user may write it, and nobody else.
+    image = (DOCKER / "Dockerfile").read_text().replace("\\\n", " ")
+    made = next(line for line in image.split("&&") if f" {folder}" in line)
+    assert "--owner=portal --mode=0700" in made
+
+
+def test_the_worker_has_every_volume_that_the_web_has():
+    assert set(SERVICES["web"]["volumes"]) < set(SERVICES["worker"]["volumes"])

@@ -53,6 +53,14 @@ def test_the_production_shape_names_what_it_lacks_in_one_sentence(tmp_path):
         assert name in ended.stderr
 
 
+def test_the_logs_name_does_not_follow_the_port(tmp_path):
+    for port in ("8000", "8001"):
+        address = f"http://127.0.0.1:{port}"
+        assert settings_of(tmp_path, "s.LOG_ORIGIN", CMED_BASE_URL=address).stdout == (
+            "127.0.0.1/log\n"
+        )
+
+
 def test_the_production_shape_is_strict(tmp_path):
     expected = {
         "s.DATABASES['default']['ENGINE']": "django.db.backends.postgresql",

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 
 
 def main() -> int:
-    """Migrate, collect static files, load the demo once, make the seal's key. Returns a code."""
+    """Migrate, collect static files, load the demo once, make the keys. Returns a code."""
     log = Path(settings.VAR_DIR) / "log" / "prepare.log"
     log.unlink(missing_ok=True)
     try:
@@ -23,6 +23,7 @@ def main() -> int:
         collect_static_files()
         call_command("seed_demo")
         publish_seal_certificate()
+        seal_the_log()
     except Exception as problem:  # noqa: BLE001 - whatever it was, the log keeps it
         log.write_text(traceback.format_exc())
         if isinstance(problem, CommandError):  # its text is a sentence for a person
@@ -57,6 +58,17 @@ def publish_seal_certificate() -> None:
     from requests_app.agreements import certificates, sealing_keys  # noqa: PLC0415 - needs settings
 
     certificates.record(sealing_keys.load())
+
+
+def seal_the_log() -> None:
+    """Sign what is in the log by now; where that is refused, tell whoever starts the portal why."""
+    from requests_app.audit import checkpoints  # noqa: PLC0415 - needs settings
+    from requests_app.errors import PortalError  # noqa: PLC0415 - same
+
+    try:
+        checkpoints.seal()
+    except PortalError as problem:
+        print(problem.message, file=sys.stderr)
 
 
 def static_sources() -> str:

@@ -2,7 +2,9 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Final
 
 import orjson
@@ -12,6 +14,7 @@ FORMAT: Final = 1
 """Version of the form of an entry; part of every leaf."""
 
 _SIMPLE: Final = frozenset({str, bool, type(None)})
+_FLAT: Final = _SIMPLE | {int}
 
 BLINDING: Final = "blinding"
 """Stands among the commitments of an entry that commits to no value, and is random."""
@@ -46,6 +49,14 @@ def _is_plain(value: Any) -> bool:
     return all(map(_is_plain, [each for each in value if type(each) not in _SIMPLE]))
 
 
+def are_plain(objects: Sequence[dict[str, Any]]) -> bool:
+    """Whether `plain_leaf` may be given these. Raises TypeError for what is no object."""
+    if not "".join(set(chain.from_iterable(objects))).isascii():
+        return False
+    inside = chain.from_iterable(map(dict.values, objects))
+    return _FLAT.issuperset(map(type, inside)) or all(map(_is_plain, objects))
+
+
 def instant(at: datetime) -> str:
     """Returns a time as a leaf says it: in UTC, with microseconds."""
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -66,19 +77,48 @@ def leaf(
 
     `at` as `instant` tells it.
     """
-    return canonical(
-        {
-            "actor": actor,
-            "at": at,
-            "commitments": commitments,
-            "details": details,
-            "id": id,
-            "kind": kind,
-            "subject": subject,
-            "trail": trail,
-            "v": FORMAT,
-        }
-    )
+    return canonical(_form(id, at, kind, actor, subject, trail, details, commitments))
+
+
+def plain_leaf(  # noqa: PLR0917 - by name takes a tenth longer, for each of a million
+    number: int,
+    at: str,
+    kind: str,
+    actor: str,
+    subject: str,
+    trail: str,
+    details: dict[str, Any],
+    commitments: dict[str, str],
+) -> bytes:
+    """Returns what `leaf` does, sooner, for objects that `are_plain`.
+
+    Raises TypeError for a number or a text that has no canonical form.
+    """
+    form = _form(number, at, kind, actor, subject, trail, details, commitments)
+    return orjson.dumps(form, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
+
+
+def _form(  # noqa: PLR0917 - as above
+    number: int,
+    at: str,
+    kind: str,
+    actor: str,
+    subject: str,
+    trail: str,
+    details: dict[str, Any],
+    commitments: dict[str, str],
+) -> dict[str, Any]:
+    return {
+        "actor": actor,
+        "at": at,
+        "commitments": commitments,
+        "details": details,
+        "id": number,
+        "kind": kind,
+        "subject": subject,
+        "trail": trail,
+        "v": FORMAT,
+    }
 
 
 def new_salt() -> str:

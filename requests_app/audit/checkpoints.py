@@ -1,14 +1,22 @@
 """Signing what the log holds, for ever: each checkpoint must go on from the last one signed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
 
 from requests_app import conf
-from requests_app.audit import kept_note, log_key, notes, outsider, sequencing, tree
+from requests_app.audit import (
+    kept_note,
+    log_key,
+    notes,
+    outsider,
+    sequencing,
+    signed_last,
+    tree,
+)
 from requests_app.audit.models import Entry, Leaf, SignedCheckpoint
 from requests_app.errors import Conflict
 
@@ -35,6 +43,11 @@ def uncovered_since() -> datetime | None:
     return min(filter(None, (placed, sequencing.waiting_since())), default=None)
 
 
+def keep_up() -> bool:
+    """Whether no entry waits longer for a checkpoint than it may."""
+    return sequencing.age(uncovered_since()) <= conf.log_lag().total_seconds()
+
+
 def seal() -> SignedCheckpoint | None:
     """Gives waiting entries their places and signs the tree, if it grew; returns the checkpoint.
 
@@ -53,57 +66,55 @@ def sign() -> SignedCheckpoint:
     """Signs a checkpoint of the tree as it is and keeps it.
 
     Raises Conflict, and signs nothing, when the tree does not begin with what the last checkpoint
-    covers or with the note kept beside the key, or the last one was signed by another key or under
-    another origin: a log that signs
-    two histories is worth nothing (C2SP tlog-checkpoint).
+    covers or with the note kept of it outside of the database, or the last one was signed by
+    another key or under another origin: a log that signs two histories is worth nothing (C2SP
+    tlog-checkpoint).
     """
     sequencing.take_turn()
     key = log_key.load()
     public = notes.public_key(conf.log_origin(), key)
-    now = outsider.Checkpoint(conf.log_origin(), size := tree.size(), tree.root(size))
-    last = latest()
-    if last is not None:
-        _require_growth(last, now, public)
-        if last.size == size:
+    last = signed_last.stored(public, latest())
+    known = _opened(last, public) if last else None
+    size = tree.size()
+    now = outsider.Checkpoint(conf.log_origin(), size, tree.root(size))
+    if last is not None and known is not None:
+        _require_growth(known, now)
+        if known.size == size:
             return last
-    _require_growth_since_kept(now, public)
     # Never before the one it follows, though the clock was set back: verifying would find that.
     made_at = max(timezone.now(), last.made_at) if last else timezone.now()
+    signed = int(made_at.timestamp())
+    now = replace(now, signed=signed, after=known.digest if known else None)
     kept_note.keep(note := notes.sign(now, key))
     return SignedCheckpoint.objects.create(size=size, note=note, vkey=str(public), made_at=made_at)
 
 
-def _require_growth_since_kept(now: outsider.Checkpoint, public: outsider.Key) -> None:
-    """A database restored from a backup does not hold what was signed since."""
+def _opened(last: SignedCheckpoint, public: outsider.Key) -> outsider.Checkpoint:
     try:
-        if note := kept_note.read():
-            kept = outsider.open_note(note, public)
-            grown = now.size > kept.size
-            proof = tree.consistency(first=kept.size, second=now.size) if grown else []
-            outsider.check_growth(kept, now, proof)
-    except (outsider.Wrong, OSError, ValueError) as error:
-        raise Conflict(
-            f"No checkpoint of the log was signed: {error} This key signed more than the database "
-            f"holds, as {kept_note.file()} tells: restore a newer database, or begin a log with "
-            "another key and CMED_LOG_ORIGIN."
-        ) from error
-
-
-def _require_growth(last: SignedCheckpoint, now: outsider.Checkpoint, public: outsider.Key) -> None:
-    try:
-        kept = outsider.open_note(last.note, public)
-        if kept.size != last.size:
+        known = signed_last.opened(last.note, public)
+        if known.size != last.size:
             raise outsider.Wrong(  # noqa: TRY301 - said like what the script finds
-                f"The note of the last one has size {kept.size}."
+                f"The note of the last one has size {known.size}."
             )
-        grown = now.size > kept.size
-        proof = tree.consistency(first=kept.size, second=now.size) if grown else []
-        outsider.check_growth(kept, now, proof)
     except outsider.Wrong as error:
-        raise Conflict(
-            f"No checkpoint of the log was signed: {error} The last one has size {last.size}. "
-            "Run manage.py audit_verify, and keep the database as it is."
-        ) from error
+        raise _refused(error, last.size) from error
+    return known
+
+
+def _require_growth(known: outsider.Checkpoint, now: outsider.Checkpoint) -> None:
+    try:
+        grown = now.size > known.size
+        proof = tree.consistency(first=known.size, second=now.size) if grown else []
+        outsider.require_growth(known, now, proof)
+    except outsider.Wrong as error:
+        raise _refused(error, known.size) from error
+
+
+def _refused(error: outsider.Wrong, size: int) -> Conflict:
+    return Conflict(
+        f"No checkpoint of the log was signed: {error} The last one has size {size}. "
+        "Run manage.py audit_verify, and keep the database as it is."
+    )
 
 
 @dataclass(frozen=True, slots=True)

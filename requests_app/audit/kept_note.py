@@ -1,8 +1,9 @@
-"""The note signed last, kept beside the key: a database that was restored does not know of it.
+"""The note signed last, kept outside of the database: one that was restored does not know of it.
 
 Without it the portal would sign a second history with the same key, of the sizes that somebody
-outside has already seen. Where the key's folder cannot be written, witnesses and keepers are what
-finds that (docs/adr/0016); the log of the worker says so once.
+outside has already seen. It lies where the operator says, or beside the key. Where the key's
+folder cannot be written, witnesses and keepers are what finds that (docs/adr/0016); the log of the
+worker says so once.
 """
 
 import logging
@@ -10,6 +11,7 @@ import os
 from pathlib import Path
 
 from requests_app import conf
+from requests_app.errors import Misconfigured
 
 logger = logging.getLogger(__name__)
 
@@ -18,6 +20,8 @@ _told: set[Path] = set()
 
 def file() -> Path:
     """Where it is kept."""
+    if told := conf.log_signed_file():
+        return told
     key = conf.log_key_file()
     return key.with_name(f"{key.name}.signed")
 
@@ -33,7 +37,8 @@ def read() -> str:
 def keep(note: str) -> None:
     """Keeps a note, whole or not at all, before the transaction that signs it ends.
 
-    The tree it covers was committed before, so a kill between the two does no harm.
+    The tree it covers was committed before, so a kill between the two does no harm. Raises
+    Misconfigured where it cannot be kept in the file that the operator named.
     """
     path = file()
     draft = path.with_name(f".{path.name}.{os.getpid()}")
@@ -49,6 +54,12 @@ def keep(note: str) -> None:
         finally:
             os.close(folder)
     except OSError as error:
+        if conf.log_signed_file():
+            raise Misconfigured(
+                f"No checkpoint of the log was signed: it cannot be kept in {path} "
+                f"({error.strerror}). Make the folder of the file that CMED_LOG_SIGNED_FILE names "
+                "writable for the worker."
+            ) from error
         if path not in _told:
             _told.add(path)
             logger.warning(

@@ -23,7 +23,7 @@ import sys
 import urllib.request
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 ED25519 = b"\x01"
 COSIGNATURE = b"\x04"  # of a witness: C2SP tlog-cosignature, Ed25519
 EMPTY_ROOT = hashlib.sha256(b"").digest()
+
+LATENESS = timedelta(minutes=10)
+"""How much earlier than a checkpoint an entry after it may be dated: a long transaction."""
+
+HASTE = timedelta(minutes=10)
+"""How much later than the checkpoint that covers it an entry may be dated: clocks that differ."""
 
 
 class Wrong(Exception):
@@ -126,15 +132,36 @@ def check_consistency(  # noqa: C901 - the RFC's algorithm, step by step
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint says: the log's origin, its size and its root hash."""
+    """What a checkpoint says: the log's origin, its size and its root hash.
+
+    And, in extension lines (tlog-checkpoint), when it was signed, in seconds since 1970, and the
+    digest of the one signed before it, which the first has not. Older ones may tell neither.
+    """
 
     origin: str
     size: int
     root: bytes
+    signed: int | None = None
+    after: bytes | None = None
 
     def __str__(self) -> str:
         root = base64.b64encode(self.root).decode()
-        return f"{self.origin}\n{self.size}\n{root}\n"
+        lines = [self.origin, str(self.size), root]
+        if self.signed is not None:
+            lines.append(f"signed {self.signed}")
+        if self.after is not None:
+            lines.append(f"after {base64.b64encode(self.after).decode()}")
+        return "".join(f"{line}\n" for line in lines)
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of what was signed: the one that follows names it."""
+        return hashlib.sha256(str(self).encode()).digest()
+
+    @property
+    def when(self) -> datetime | None:
+        """When it was signed, if it tells."""
+        return None if self.signed is None else datetime.fromtimestamp(self.signed, UTC)
 
 
 @dataclass(frozen=True)
@@ -223,19 +250,59 @@ def _split(note: str) -> tuple[str, list[tuple[str, bytes]]]:
 
 
 def _parse_text(text: str, origin: str) -> Checkpoint:
-    lines = text.split("\n")
+    name, *lines = text.split("\n")
     try:
-        size, root = int(lines[1]), base64.b64decode(lines[2], validate=True)
+        size, root = int(lines[0]), base64.b64decode(lines[1], validate=True)
+        told = dict(line.split(" ", 1) for line in lines[2:-1])
+        signed = int(told["signed"]) if "signed" in told else None
+        after = base64.b64decode(told["after"], validate=True) if "after" in told else None
     except (IndexError, ValueError) as error:
         raise Wrong("This is not a checkpoint: size or root hash cannot be read.") from error
-    found = Checkpoint(lines[0], size, root)
-    if str(found) != text or len(root) != 32 or size < 0 or found.origin != origin:
+    found = Checkpoint(name, size, root, signed, after)
+    plain = str(found) == text and name == origin  # nothing besides, and in this order
+    if not plain or len(root) != 32 or size < 0 or not _is_dated(found):
         raise Wrong("This is not a checkpoint of this log.")
     return found
 
 
-def check_receipt(receipt: object, key: Key) -> Checkpoint:
-    """Returns the checkpoint that a receipt's entry is proved by. Raises Wrong."""
+def _is_dated(found: Checkpoint) -> bool:
+    if found.signed is None:
+        return found.after is None
+    return 0 <= found.signed < 1 << 37 and (found.after is None or len(found.after) == 32)
+
+
+def check_date(index: int, at: object, known: Iterable[Checkpoint]) -> None:
+    """Raises Wrong unless an entry is dated as its place among checkpoints has it.
+
+    What was added after one of them cannot be older than it, and what it covers not newer.
+    """
+    for one in known:
+        if one.when is None:
+            continue
+        if not isinstance(at, str):
+            raise Wrong("The entry has no time.")
+        if index >= one.size and at < _as_told(one.when - LATENESS):
+            raise Wrong(
+                f"The entry is dated {at:.19}, and was added after the checkpoint of "
+                f"{one.when:%Y-%m-%d %H:%M:%S}: it is back-dated."
+            )
+        if index < one.size and at > _as_told(one.when + HASTE):
+            raise Wrong(
+                f"The entry is dated {at:.19}, and the checkpoint of "
+                f"{one.when:%Y-%m-%d %H:%M:%S} covers it: it is dated ahead."
+            )
+
+
+def _as_told(at: datetime) -> str:
+    """A time as entries tell it."""
+    return f"{at:%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+def check_receipt(receipt: object, key: Key, known: Sequence[Checkpoint] = ()) -> Checkpoint:
+    """Returns the checkpoint that a receipt's entry is proved by. Raises Wrong.
+
+    The entry's time is held to that checkpoint and to those that are `known`.
+    """
     told = receipt if isinstance(receipt, dict) else {}
     index, leaf, note = told.get("index"), told.get("leaf"), told.get("checkpoint")
     if type(index) is not int or not isinstance(leaf, str) or not isinstance(note, str):
@@ -246,7 +313,16 @@ def check_receipt(receipt: object, key: Key) -> Checkpoint:
         raise Wrong("This is not a receipt.") from error
     checkpoint = open_note(note, key)
     check_inclusion(leaf_hash(content), index, checkpoint.size, proof, checkpoint.root)
+    check_date(index, _time_in(leaf), [checkpoint, *known])
     return checkpoint
+
+
+def _time_in(leaf: str) -> object:
+    try:
+        told = json.loads(leaf)
+    except (ValueError, RecursionError):
+        return None
+    return told.get("at") if isinstance(told, dict) else None
 
 
 def canonical(value: Any) -> bytes:
@@ -275,9 +351,10 @@ class Exported:
     unproved: int
 
 
-def check_export(lines: Iterable[str], key: Key) -> Exported:
+def check_export(lines: Iterable[str], key: Key, known: Sequence[Checkpoint] = ()) -> Exported:
     """Checks an export (JSON Lines): each entry is in the log, each value what it committed to.
 
+    The time of each is held to the checkpoint of the export and to those that are `known`.
     Raises Wrong that names the first entry which is not. Reads a line at a time.
     """
     rest = iter(lines)
@@ -293,7 +370,7 @@ def check_export(lines: Iterable[str], key: Key) -> Exported:
     for number, line in enumerate(rest, start=2):
         try:
             entry = json.loads(line)
-            _check_exported(entry, checkpoint)
+            _check_exported(entry, checkpoint, known)
             proved, unproved = proved + bool(entry["proof"]), unproved + (not entry["proof"])
         except Wrong as error:
             raise Wrong(f"Line {number}: {error}") from error
@@ -306,11 +383,14 @@ BLINDING = "blinding"  # random bytes, so that nobody guesses an entry that comm
 LEAF = ("actor", "at", "commitments", "details", "id", "kind", "subject", "trail")
 
 
-def _check_exported(entry: dict[str, Any], checkpoint: Checkpoint) -> None:
+def _check_exported(
+    entry: dict[str, Any], checkpoint: Checkpoint, known: Sequence[Checkpoint]
+) -> None:
     if proof := entry["proof"]:
         path = [base64.b64decode(each, validate=True) for each in proof["inclusion"]]
         leaf = leaf_hash(canonical({name: entry[name] for name in LEAF} | {"v": 1}))
         check_inclusion(leaf, proof["index"], checkpoint.size, path, checkpoint.root)
+        check_date(proof["index"], entry["at"], [checkpoint, *known])
     if set(entry["personal"]) != set(entry["commitments"]) - {BLINDING}:
         raise Wrong("The entry has other personal values than it commits to.")
     for name, kept in entry["personal"].items():
@@ -331,6 +411,13 @@ def read_proof(told: object) -> list[bytes]:
 
 def check_growth(kept: Checkpoint, latest: Checkpoint, proof: Sequence[bytes]) -> None:
     """Raises Wrong unless the log that you kept a checkpoint of is the beginning of today's."""
+    require_growth(kept, latest, proof)
+    if kept.signed is not None and (latest.signed is None or latest.signed < kept.signed):
+        raise Wrong("The later checkpoint does not say that it was signed later.")
+
+
+def require_growth(kept: Checkpoint, latest: Checkpoint, proof: Sequence[bytes]) -> None:
+    """The same, of what they say of entries alone."""
     if latest.size < kept.size:
         raise Wrong(
             f"The log has shrunk: you kept a checkpoint of size {kept.size:,}, "
@@ -391,7 +478,7 @@ def _compare_held(
 ) -> int:
     """Checks receipts and exports, and compares their checkpoints with those that are known."""
     code, seen = 0, [*known]
-    for path, held in _held(asked, key):
+    for path, held in _held(asked, key, known):
         for one in seen:
             if one.size == held.size:  # two of one size need no proof
                 check_consistency(one.size, held.size, [], one.root, held.root)
@@ -402,20 +489,22 @@ def _compare_held(
     return code
 
 
-def _held(asked: argparse.Namespace, key: Key) -> Iterator[tuple[Path, Checkpoint]]:
+def _held(
+    asked: argparse.Namespace, key: Key, known: Sequence[Checkpoint]
+) -> Iterator[tuple[Path, Checkpoint]]:
     """The checkpoint of each receipt and of each export, once it was checked."""
     for path in asked.receipt:
         for receipt in _receipts(json.loads(_text(path))):
-            held = check_receipt(receipt, key)
+            held = check_receipt(receipt, key, known)
             sys.stdout.write(f"{path}: holds, in the log of size {held.size:,}.\n")
             yield path, held
     for path in asked.export:
-        yield path, _check_file(path, key)
+        yield path, _check_file(path, key, known)
 
 
-def _check_file(path: Path, key: Key) -> Checkpoint:
+def _check_file(path: Path, key: Key, known: Sequence[Checkpoint]) -> Checkpoint:
     with path.open(encoding="utf-8") as lines:
-        held = check_export(lines, key)
+        held = check_export(lines, key, known)
     size = f"{held.checkpoint.size:,}"
     sys.stdout.write(f"{path}: {held.proved:,} entries are in the log of size {size}.\n")
     if held.unproved:
@@ -460,6 +549,8 @@ def _compare(
         raise ValueError("there is no proof between the two; give --proof or --url.")
     check_growth(kept, latest, proof)
     sys.stdout.write(f"The log of size {latest.size:,} holds all {kept.size:,} entries you knew.\n")
+    if latest.when:
+        sys.stdout.write(f"It was signed on {latest.when:%Y-%m-%d at %H:%M:%S} UTC.\n")
 
 
 def _check_witness(asked: argparse.Namespace, key: Key, latest: Checkpoint, note: str) -> None:

@@ -9,37 +9,44 @@ outsider kept (`audit.outsider`, docs/how-to/verify-the-log.md).
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import groupby
+from datetime import datetime
+from itertools import count, groupby
 from typing import Final
 
 from django.db.models import Count, Exists, OuterRef
 from django.utils import timezone
 
-from requests_app.audit import canonical, merkle, outsider, placed, tree
+from requests_app.audit import (
+    canonical,
+    chain,
+    merkle,
+    outsider,
+    placed,
+    recomputing,
+    signed_last,
+    tree,
+)
 from requests_app.audit.models import Entry, Leaf, SignedCheckpoint, TreeNode
 from requests_app.audit.models import Unsequenced as Waiting
 from requests_app.audit.outsider import Wrong
 
 Progress = Callable[[int, int], None]
 
-LATENESS: Final = timedelta(minutes=10)
-"""How much earlier than a checkpoint an entry after it may be dated: a long transaction."""
-
-HASTE: Final = timedelta(minutes=10)
-"""How much later than the checkpoint that covers it an entry may be dated: clocks that differ."""
-
 _CHUNK: Final = 1 << merkle.STEP << 3
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What held: entries recomputed, checkpoints checked, and entries still without a place."""
+    """What held: entries recomputed, checkpoints checked, and entries still without a place.
+
+    `note_kept` tells whether the newest checkpoint was compared with a note that is kept of it.
+    """
 
     entries: int
     checkpoints: int
     size: int
     waiting: int
+    note_kept: bool
 
 
 def verify(*, trusted: str | None = None, key: str | None = None, progress: Progress) -> Verified:
@@ -56,6 +63,8 @@ def verify(*, trusted: str | None = None, key: str | None = None, progress: Prog
 def _first_key() -> str:
     first = SignedCheckpoint.objects.order_by("size").first()
     if first is None:
+        if told := signed_last.begins_anew():
+            raise Wrong(told)
         raise Wrong("No checkpoint of the log has been signed yet: there is nothing to hold it to.")
     return first.vkey
 
@@ -63,8 +72,7 @@ def _first_key() -> str:
 class _Run:
     def __init__(self, key: outsider.Key, progress: Progress) -> None:
         self.key, self.progress = key, progress
-        self.frontier, self.decode = merkle.Frontier(), placed.decoder()
-        self.checkpoints = 0
+        self.frontier, self.chain = merkle.Frontier(), chain.Chain(key)
         self.not_before: datetime | None = None
         self.earliest = self.latest = ""
 
@@ -76,12 +84,10 @@ class _Run:
                 f"The log has shrunk: the checkpoint you trust has size {trusted.size:,}, "
                 f"the log has {tree.size():,} entries."
             )
-        stored = tree.StoredTree()
-        self.frontier = merkle.Frontier(trusted.size, stored)
+        self.frontier = merkle.Frontier(trusted.size, tree.StoredTree())
         if self.frontier.root() != trusted.root:
             raise Wrong(f"The log's first {trusted.size:,} entries are not those you trust.")
-        if row := SignedCheckpoint.objects.filter(size=trusted.size).first():
-            self._dated(row.made_at)
+        self._passed(self.chain.begin(trusted))
         return trusted.size
 
     def from_place(self, start: int) -> Verified:
@@ -89,70 +95,85 @@ class _Run:
         signed = (row for row in rows.iterator())
         # Left open, PostgreSQL's cursor would be closed in whatever transaction comes after.
         with closing(signed):
-            return self._from_place(start, signed)
+            return self._from_place(start, map(self.chain.next, signed))
 
-    def _from_place(self, start: int, signed: Iterator[SignedCheckpoint]) -> Verified:
+    def _from_place(self, start: int, signed: Iterator[chain.Dated]) -> Verified:
         # In this order: while the log grows, no checkpoint may be larger than what is looked at.
         due, total = next(signed, None), tree.size()
         for first in range(start, total, _CHUNK):
             end = min(first + _CHUNK, total)
             rows = placed.entries(first, end)
-            values, kept = placed.personal_values(rows), []
+            found = recomputing.recompute(rows, placed.personal_values(rows))
+            kept: list[merkle.Kept] = []
             while (done := self.frontier.size) < end:
-                until = min(end, due.size) if due else end
-                by = max(due.made_at, self.not_before or due.made_at) if due else timezone.now()
-                self.latest = canonical.instant(by + HASTE)
-                kept += self._grow(rows[done - first : until - first], values)
+                until = min(end, due.said.size) if due else end
+                by = due.at if due else timezone.now()
+                self.latest = canonical.instant(by + outsider.HASTE)
+                kept += self._grow(rows, found, slice(done - first, until - first))
                 if self.frontier.size < until:
                     raise Wrong(f"The entry at place {self.frontier.size} is missing.")
-                if due and due.size == until:
-                    self._checkpoint(due)
+                if due and due.said.size == until:
+                    chain.require_root(due.said, self.frontier.root())
+                    self._passed(due.at)
                     due = next(signed, None)
             self._nodes(kept)
             self.progress(end - start, total - start)
         if due is not None:
             raise Wrong(
-                f"A checkpoint was signed over {due.size:,} entries, and the log has {total:,}: "
-                f"those from place {total} on are missing."
+                f"A checkpoint was signed over {due.said.size:,} entries, and the log has "
+                f"{total:,}: those from place {total} on are missing."
             )
         self._nothing_besides(total)
-        waiting = Waiting.objects.count()
-        return Verified(total - start, self.checkpoints, total, waiting)
+        waiting, compared = Waiting.objects.count(), chain.require_newest(self.key)
+        return Verified(total - start, self.chain.passed, total, waiting, compared)
 
-    def _grow(self, rows: Sequence[placed.Row], values: placed.Values) -> list[merkle.Kept]:
-        """Takes in entries of which no checkpoint divides the places."""
-        places = range(self.frontier.size, self.frontier.size + len(rows))
-        return self.frontier.extend(
-            [self._leaf(place, row, values) for place, row in zip(places, rows, strict=True)]
-        )
+    def _passed(self, at: datetime) -> None:
+        """Entries from here on are not older than the checkpoint that was passed."""
+        self.not_before, self.earliest = at, canonical.instant(at - outsider.LATENESS)
 
-    def _leaf(self, place: int, row: placed.Row, values: placed.Values) -> bytes:
-        """Returns the leaf hash of an entry that is whole, and commits to the values beside it."""
-        at_place, held, number, at, *_ = row
+    def _grow(
+        self, rows: Sequence[placed.Row], found: recomputing.Recomputed, some: slice
+    ) -> list[merkle.Kept]:
+        """Takes in `some` of the rows, of which no checkpoint divides the places."""
+        hashes, times = found.hashes[some], found.times[some]
+        first, taken = self.frontier.size, rows[some]
+        if (
+            [row[:2] for row in taken] != list(zip(count(first), hashes, strict=False))
+            or min(times, default=self.earliest) < self.earliest
+            or max(times, default=self.latest) > self.latest
+            or found.uncommitted
+        ):
+            for index, (place, row) in enumerate(
+                zip(count(first), taken, strict=False), some.start
+            ):
+                self._require(place, row, found, index)
+        return self.frontier.extend([each for each in hashes if each is not None])
+
+    def _require(
+        self, place: int, row: placed.Row, found: recomputing.Recomputed, index: int
+    ) -> None:
+        """Raises Wrong unless an entry is whole, and commits to the values beside it."""
+        at_place, held, _, at, *_ = row
         if at_place != place:
             raise Wrong(f"The entry at place {place} is missing.")
-        try:
-            found = merkle.leaf_hash(placed.leaf(row, self.decode))
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise Wrong(f"{_name(row)} was changed: it cannot be read any more.") from error
-        if found != held:
+        if found.hashes[index] is None:
+            raise Wrong(f"{_name(row)} was changed: it cannot be read any more.")
+        if found.hashes[index] != held:
             raise Wrong(f"{_name(row)} was changed after it was given its place.")
-        if kept := values[number]:
-            _check_values(row, kept, self.decode)
-        if placed.instant(at) < self.earliest:
+        if field := found.uncommitted.get(index):
+            raise Wrong(
+                f"{_name(row)} does not commit to the value kept as its {field}: the value was "
+                "changed."
+            )
+        if found.times[index] < self.earliest:
             raise Wrong(
                 f"{_name(row)} is dated {at:.19}, and was added after the checkpoint of "
                 f"{self.not_before:%Y-%m-%d %H:%M:%S}: it is back-dated."
             )
-        if placed.instant(at) > self.latest:
+        if found.times[index] > self.latest:
             raise Wrong(
                 f"{_name(row)} is dated {at:.19}, later than when it was signed: it is dated ahead."
             )
-        return found
-
-    def _dated(self, made_at: datetime) -> None:
-        self.not_before = made_at
-        self.earliest = canonical.instant(made_at - LATENESS)
 
     def _nodes(self, kept: list[merkle.Kept]) -> None:
         for height, nodes in groupby(sorted(kept), key=lambda node: node[0]):
@@ -167,26 +188,6 @@ class _Run:
                         f"The stored node {height}/{index} does not follow from the entries from "
                         f"place {first} to {first + (1 << height) - 1}."
                     )
-
-    def _checkpoint(self, signed: SignedCheckpoint) -> None:
-        name = f"The checkpoint of size {signed.size:,}"
-        if signed.vkey != str(self.key):
-            raise Wrong(f"{name} names another key: the log's key was swapped.")
-        try:
-            said = outsider.open_note(signed.note, self.key)
-        except Wrong as error:
-            raise Wrong(f"{name} does not hold: {error}") from error
-        if said.size != signed.size:
-            raise Wrong(f"{name} was changed: its note has size {said.size:,}.")
-        if said.root != self.frontier.root():
-            raise Wrong(
-                f"{name} was signed over other entries than the log has: one at or before place "
-                f"{signed.size - 1} was changed, and its leaf with it."
-            )
-        if self.not_before and signed.made_at < self.not_before:
-            raise Wrong(f"{name} is dated before the one it follows.")
-        self._dated(signed.made_at)
-        self.checkpoints += 1
 
     def _nothing_besides(self, total: int) -> None:
         """No entry stands outside of the log, unless it waits for its place."""
@@ -206,20 +207,6 @@ class _Run:
         if spare is not None:
             raise Wrong(
                 f"A place is waited for by the entry number {spare.pk}, which has one or is gone."
-            )
-
-
-def _check_values(row: placed.Row, kept: Sequence[placed.Value], decode: placed.Decode) -> None:
-    commitments = decode(row[-1])
-    for _, field, value, salt in kept:
-        try:
-            holds = commitments[field] == canonical.commitment(salt, decode(value))
-        except (KeyError, TypeError, ValueError, RecursionError):
-            holds = False
-        if not holds:
-            raise Wrong(
-                f"{_name(row)} does not commit to the value kept as its {field}: the value was "
-                "changed."
             )
 
 

@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from requests_app.audit import checkpoints
+
 
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -20,11 +22,19 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when the database is migrated, Redis answers and a worker is listening; 503 otherwise.
+    """200 when each part can do its work; 503 otherwise.
 
-    The JSON body names each part and whether it is ready, and nothing else.
+    The database is migrated, Redis answers, a worker is listening, and the log is sealed: the
+    worker can use its key, and no entry waits longer than it may. The JSON body names each part and
+    whether it is ready, and nothing else.
     """
-    parts = {"database": _database, "redis": _redis, "worker": _worker}
+    told = _workers()
+    parts: dict[str, Callable[[], bool]] = {
+        "database": _database,
+        "redis": _redis,
+        "worker": lambda: bool(told),
+        "log": lambda: bool(told) and all(told) and checkpoints.keep_up(),
+    }
     state = {name: _answers(check) for name, check in parts.items()}
     return JsonResponse(state, status=200 if all(state.values()) else 503)
 
@@ -46,5 +56,10 @@ def _redis() -> bool:
     return bool(cache.get("readyz") == "1")
 
 
-def _worker() -> bool:
-    return bool(current_app.control.ping(timeout=1.0, limit=1))
+def _workers() -> list[bool]:
+    """Whether the log's key can be used, of the first worker that answers; of none if none does."""
+    try:
+        answers = current_app.control.broadcast("log_key", reply=True, timeout=1.0, limit=1)
+    except Exception:  # noqa: BLE001 - as below
+        return []
+    return [told is True for answer in answers or () for told in answer.values()]

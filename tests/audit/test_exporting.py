@@ -5,13 +5,15 @@ import io
 import json
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from requests_app.audit import canonical, checkpoints, exporting, kinds, log, outsider
+from requests_app.audit import canonical, checkpoints, exporting, kinds, log, outsider, tree
 from requests_app.audit.models import Entry
 from requests_app.audit.origin import Origin, acting_from
 
@@ -53,6 +55,14 @@ def test_every_entry_is_proved_against_the_one_checkpoint_that_the_file_holds(ke
     first, *rows = map(json.loads, exported())
     assert first == {"checkpoint": checkpoints.latest_note()}
     assert [row["proof"] and row["proof"]["index"] for row in rows] == [0, 1, 2, 3, 4, None]
+
+
+@pytest.mark.parametrize(("size", "days", "says"), [(2, 1, "back-dated"), (5, -1, "dated ahead")])
+def test_entries_are_held_to_the_times_of_checkpoints_that_were_kept(key, size, days, says):
+    signed = int((timezone.now() + timedelta(days=days)).timestamp())
+    kept = outsider.Checkpoint(key.name, size, tree.root(size), signed)
+    with pytest.raises(outsider.Wrong, match=rf"Line \d: .*{says}"):
+        outsider.check_export(exported(), key, [kept])
 
 
 @pytest.mark.parametrize("field", CHANGES)

@@ -38,6 +38,7 @@ def published() -> tuple[str, str]:
 
 def test_it_reads_the_checkpoint_and_verifies_its_signature(published):
     note, key = published
+    assert note.split("\n")[3].startswith("signed ")  # an extension line, which it passes over
     assert metamorphic_log.verify_signed_note(note, [key]) == 1
     head = metamorphic_log.checkpoint_verify(note, [key])
     ours = outsider.open_note(note, outsider.parse_key(key))
@@ -71,6 +72,7 @@ def test_it_sees_that_the_log_only_grew(published):
     older, key = published
     grow(7)
     newer = fetched("/log/checkpoint")
+    assert newer.split("\n")[4].startswith("after ")
     path = proof("/log/proof/consistency", first=11, second=18)
     metamorphic_log.checkpoint_verify_consistency(older, newer, [key], path)
     with pytest.raises(metamorphic_log.VerifyError):

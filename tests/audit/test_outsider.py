@@ -131,6 +131,80 @@ def test_a_receipt_of_another_size_is_compared_by_a_proof_or_said_not_to_be(run)
     assert "not compared" in told
 
 
+MARCH = 1_772_323_200  # 2026-03-01
+DATED = [json.dumps({"entry": n, "at": f"2026-0{n + 1}-15T12:00:00.000000Z"}) for n in range(8)]
+
+
+def dated(size: int, signed: int | None, after: bytes | None = None) -> str:
+    root = merkle.root(size, tree(DATED))
+    return notes.sign(outsider.Checkpoint(ORIGIN, size, root, signed, after), KEY)
+
+
+def dated_receipt(index: int, signed: int) -> dict[str, Any]:
+    return receipt(index, 8, DATED) | {"checkpoint": dated(8, signed)}
+
+
+def test_an_entry_older_than_a_kept_checkpoint_that_lacks_it_is_back_dated(run):
+    """The entry at place 2 says 15 March."""
+    latest, growth = dated(8, MARCH + 365 * 86_400), encoded(merkle.consistency(2, 8, tree(DATED)))
+    proof = {"first": 2, "second": 8, "proof": growth}
+    mine = dated_receipt(2, MARCH + 365 * 86_400)
+    code, told = run(kept=dated(2, MARCH), latest=latest, proof=proof, receipt=mine)
+    assert code == 0
+    assert "It was signed on 2027-03-01 at 00:00:00 UTC." in told
+    for days, expected in ((14, 0), (15, 1), (300, 1)):
+        kept = dated(2, MARCH + days * 86_400)
+        code, told = run(kept=kept, latest=latest, proof=proof, receipt=mine)
+        assert code == expected, days
+        assert ("back-dated" in told) is bool(expected)
+
+
+def test_an_entry_newer_than_a_checkpoint_that_covers_it_is_dated_ahead(run):
+    assert run(receipt=dated_receipt(2, MARCH + 15 * 86_400))[0] == 0
+    code, told = run(receipt=dated_receipt(2, MARCH))
+    assert code == 1
+    assert "dated ahead" in told
+
+
+def test_an_entry_without_a_time_does_not_pass_where_times_are_signed(run):
+    root = merkle.root(8, tree(LEAVES))
+    note = notes.sign(outsider.Checkpoint(ORIGIN, 8, root, MARCH), KEY)
+    code, told = run(receipt=receipt(2, 8) | {"checkpoint": note})
+    assert code == 1
+    assert "has no time" in told
+
+
+@pytest.mark.parametrize("signed", [None, MARCH - 1])
+def test_a_later_checkpoint_that_was_not_signed_later_is_found(run, signed):
+    growth = encoded(merkle.consistency(2, 8, tree(DATED)))
+    code, told = run(kept=dated(2, MARCH), latest=dated(8, signed), proof={"proof": growth})
+    assert code == 1
+    assert "signed later" in told
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "signed 007\n",
+        "signed -1\n",
+        "signed 99999999999999\n",
+        "signed  7\n",
+        "signed\n",
+        f"signed 7\nafter {base64.b64encode(bytes(31)).decode()}\n",
+        f"after {base64.b64encode(bytes(32)).decode()}\n",
+        f"after {base64.b64encode(bytes(32)).decode()}\nsigned 7\n",
+        "signed 7\nsigned 7\n",
+        "signed 7\nbesides 7\n",
+        "besides\n",
+    ],
+)
+def test_a_checkpoint_says_nothing_besides(lines):
+    text = str(outsider.Checkpoint(ORIGIN, 3, bytes(32))) + lines
+    line = base64.b64encode(outsider.parse_key(VKEY).id + KEY.sign(text.encode())).decode()
+    with pytest.raises(Wrong, match="This is not a checkpoint"):
+        outsider.open_note(f"{text}\n\N{EM DASH} {ORIGIN} {line}\n", outsider.parse_key(VKEY))
+
+
 class Portal(BaseHTTPRequestHandler):
     """Answers as it is told to, byte by byte."""
 

@@ -89,11 +89,11 @@ def found(sentence: str) -> None:
 
 
 def test_a_whole_log_holds_also_once_values_are_erased(whole):
-    assert verify() == verifying.Verified(entries=9, checkpoints=3, size=9, waiting=0)
+    assert verify() == verifying.Verified(9, checkpoints=3, size=9, waiting=0, note_kept=True)
     PersonalValue.objects.filter(entry=entry_at(2)).delete()
     assert verify().entries == 9
     first = SignedCheckpoint.objects.get(size=3)
-    assert verify(first.note) == verifying.Verified(6, 2, 9, 0)
+    assert verify(first.note) == verifying.Verified(6, 2, 9, 0, note_kept=True)
 
 
 def test_a_log_that_grows_meanwhile_holds_as_far_as_it_was_looked_at(whole):
@@ -103,7 +103,7 @@ def test_a_log_that_grows_meanwhile_holds_as_far_as_it_was_looked_at(whole):
         fill(1)
 
     found = verifying.verify(progress=grow)
-    assert found == verifying.Verified(9, 3, 9, 1)
+    assert found == verifying.Verified(9, 3, 9, 1, note_kept=True)
 
 
 EDITS = {
@@ -279,7 +279,7 @@ CHECKPOINT_EDITS: dict[str, Callable[[SignedCheckpoint], tuple[object, str]]] = 
         str(notes.public_key(conf.log_origin(), Ed25519PrivateKey.generate())),
         "key was swapped",
     ),
-    "made_at": lambda kept: ("2020-01-01 00:00:00+00:00", "dated before"),
+    "made_at": lambda kept: ("2020-01-01 00:00:00+00:00", "its date was changed"),
 }
 
 
@@ -293,6 +293,125 @@ def test_an_edited_checkpoint_is_named(whole, column):
     new, sentence = CHECKPOINT_EDITS[column](SignedCheckpoint.objects.get(size=6))
     raw(f"UPDATE requests_app_signedcheckpoint SET {column} = %s WHERE size = 6", new)
     found(f"checkpoint of size .*{sentence}")
+
+
+@pytest.mark.parametrize("seconds", [-86_400, -1, 1, 86_400])
+def test_no_date_of_a_checkpoint_can_be_moved(whole, seconds):
+    for size in (3, 9):
+        row = SignedCheckpoint.objects.get(size=size)
+        moved = row.made_at + timedelta(seconds=seconds)
+        raw("UPDATE requests_app_signedcheckpoint SET made_at = %s WHERE size = %s", moved, size)
+        found(f"checkpoint of size {size} .*its date was changed")
+        raw(
+            "UPDATE requests_app_signedcheckpoint SET made_at = %s WHERE size = %s",
+            row.made_at,
+            size,
+        )
+
+
+def test_an_entry_back_dated_together_with_the_checkpoint_before_it_is_found(whole):
+    """Nothing signed told when the last checkpoint was signed; its row alone did."""
+    long_ago = timezone.now() - timedelta(days=400)
+    waits(insert(at=long_ago).pk)
+    checkpoints.seal()
+    found(r"place 9 .* back-dated")
+    raw("UPDATE requests_app_signedcheckpoint SET made_at = %s WHERE size < 10", long_ago)
+    found("checkpoint of size 3 .*its date was changed")
+
+
+DELETED = {
+    3: "checkpoint of size 6 is not the first that was signed: those before it were deleted",
+    6: "checkpoint of size 9 does not follow the one of size 3: one between them was deleted",
+    9: "checkpoint of size 9, signed last and kept in .*, is not stored",
+}
+
+
+@pytest.mark.parametrize("size", DELETED)
+def test_a_deleted_checkpoint_is_missed(whole, size):
+    raw("DELETE FROM requests_app_signedcheckpoint WHERE size = %s", size)
+    found(DELETED[size])
+
+
+def test_the_newest_checkpoint_that_was_deleted_is_missed_by_who_kept_it(whole, capsys):
+    trusted = checkpoints.latest_note()
+    raw("DELETE FROM requests_app_signedcheckpoint WHERE size = 9")
+    kept_note.file().unlink()
+    call_command("audit_verify")
+    assert "whether newer ones were deleted is told by a checkpoint" in capsys.readouterr().out
+    with pytest.raises(outsider.Wrong, match="size 9, which you trust, is not stored any more"):
+        verify(trusted)
+
+
+def test_another_note_than_the_one_that_is_trusted_is_found(whole):
+    trusted = checkpoints.latest_note()
+    undated(9)
+    with pytest.raises(outsider.Wrong, match=r"size 9, which you trust, is not the one .* stored"):
+        verify(trusted)
+
+
+def test_a_note_that_was_not_kept_any_more_does_not_vouch_for_the_newest_checkpoint(whole):
+    assert verify().note_kept
+    kept_note.keep(SignedCheckpoint.objects.get(size=6).note)
+    assert not verify().note_kept
+
+
+def test_the_newest_checkpoint_that_was_deleted_is_stored_again_before_more_is_signed(whole):
+    last = SignedCheckpoint.objects.get(size=9)
+    for count in (0, 2):
+        raw("DELETE FROM requests_app_signedcheckpoint WHERE size >= 9")
+        kept_note.keep(last.note)
+        fill(count)
+        checkpoints.seal()
+        assert SignedCheckpoint.objects.get(size=9).note == last.note
+        assert verify().checkpoints == 3 + bool(count)
+
+
+def test_nothing_is_signed_over_several_checkpoints_that_were_deleted(whole):
+    raw("DELETE FROM requests_app_signedcheckpoint WHERE size > 3")
+    fill(1)
+    with pytest.raises(Conflict, match="size 9, or the one before it, was deleted"):
+        checkpoints.seal()
+
+
+def test_another_checkpoint_of_the_size_that_was_signed_last_is_found(whole):
+    other = outsider.Checkpoint(conf.log_origin(), 9, tree.root(9), signed=1)
+    kept_note.keep(notes.sign(other, log_key.load()))
+    found("Of size 9 another checkpoint is stored")
+    fill(1)
+    with pytest.raises(Conflict, match="Of size 9 another checkpoint is stored"):
+        checkpoints.seal()
+
+
+def undated(size: int) -> None:
+    """Puts a note there as they were before they told when they were signed."""
+    said = outsider.Checkpoint(conf.log_origin(), size, tree.root(size))
+    note = notes.sign(said, log_key.load())
+    raw("UPDATE requests_app_signedcheckpoint SET note = %s WHERE size = %s", note, size)
+
+
+def test_checkpoints_that_do_not_tell_their_time_hold_before_all_that_do(whole):
+    undated(3)
+    undated(6)
+    found("size 9 does not follow the one of size 6")
+    raw("DELETE FROM requests_app_signedcheckpoint WHERE size = 9")
+    kept_note.keep(SignedCheckpoint.objects.get(size=6).note)
+    checkpoints.seal()
+    assert verify().checkpoints == 3
+
+
+def test_a_checkpoint_that_does_not_tell_its_time_is_not_dated_before_the_one_it_follows(whole):
+    for size in (3, 6, 9):
+        undated(size)
+    kept_note.keep(SignedCheckpoint.objects.get(size=9).note)
+    assert verify().checkpoints == 3
+    early = "2020-01-01 00:00:00+00:00"
+    raw("UPDATE requests_app_signedcheckpoint SET made_at = %s WHERE size = 6", early)
+    found("checkpoint of size 6 is dated before the one it follows")
+
+
+def test_a_checkpoint_that_does_not_tell_its_time_holds_after_none_that_does(whole):
+    undated(9)
+    found("size 9 does not say when it was signed, as the one before it does")
 
 
 def rewrite(key: Ed25519PrivateKey, size: int) -> str:

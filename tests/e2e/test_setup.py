@@ -239,7 +239,9 @@ class TestClean:
 
     def test_only_yes_removes_the_state_folder(self, tmp_path: Path) -> None:
         var = tmp_path / "var"
-        (var / "mail").mkdir(parents=True)
+        (var / "keys").mkdir(parents=True)
+        (var / "keys" / "log.pem").touch()  # a key without its note would sign a second history
+        (var / "keys" / "log.pem.signed").touch()
         for answer in ("", "\n", "n\n", "maybe\n"):
             assert self.clean(var, answer).returncode == 1
             assert var.is_dir()

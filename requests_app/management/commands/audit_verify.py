@@ -43,7 +43,13 @@ class Command(PortalCommand):
     def describe(self, result: dict[str, Any]) -> str:
         return (
             f"The log holds: {result['entries']:,} entries recomputed, "
-            f"{result['checkpoints']:,} checkpoints checked, {result['waiting']:,} entries wait."
+            f"{result['checkpoints']:,} checkpoints checked, {result['waiting']:,} entries wait. "
+            + (
+                "The newest checkpoint is the one signed last."
+                if result["note_kept"]
+                else "No note of the checkpoint signed last is kept here: whether newer ones were "
+                "deleted is told by a checkpoint that was kept elsewhere (--from)."
+            )
         )
 
 
