@@ -315,11 +315,11 @@ def test_a_date_that_was_written_into_a_checkpoint_is_not_signed_with_the_next(w
     date = "UPDATE requests_app_signedcheckpoint SET made_at = %s WHERE size = 9"
     raw(date, ahead)
     fill(1)
-    with pytest.raises(Conflict, match="size 9 is dated .*its date was changed"):
+    with pytest.raises(Conflict, match=r"size 9 is dated .*its date was changed"):
         checkpoints.seal()
     undated(9)
     kept_note.keep(SignedCheckpoint.objects.get(size=9).note)
-    with pytest.raises(Conflict, match="dated .*, which is yet to come"):
+    with pytest.raises(Conflict, match=r"dated .*, which is yet to come"):
         checkpoints.seal()
     raw(date, row.made_at)
     assert checkpoints.seal().made_at < ahead
