@@ -284,6 +284,36 @@ class TestValidationData:
         end = content.rindex(b"startxref")
         assert refusal(issued, content[:end] + hidden + content[end:]) == MORE_CHANGED
 
+    @pytest.mark.parametrize(
+        "head",
+        [b"%d\x000\x00obj", b"%d %%\n0 obj", b"%d 0 %% at last\nobj", b"%013d 0 obj", b"%d 0obj"],
+    )
+    def test_nor_are_they_when_they_are_spelt_as_only_a_reader_knows(
+        self, issued, ada, signed, head
+    ):
+        """Null is a space, and a comment may stand wherever one may (ISO 32000-2, 7.2.3 and 4)."""
+        content = with_store(signed, ada)
+        hidden = b"\n" + head % 3 + b"\n<< /Type /Page >>\nendobj\n"
+        end = content.rindex(b"startxref")
+        assert refusal(issued, content[:end] + hidden + content[end:]) == MORE_CHANGED
+
+    @pytest.mark.parametrize("store", ["nothing", "gulls", "no certificate"])
+    def test_a_store_that_cannot_be_read_is_refused(self, issued, ada, signed, store):
+        """The portal's seal could not be measured against it, nor its own data be put there."""
+
+        def spoil(writer) -> None:
+            stream = writer.add_object(generic.StreamObject(stream_data=b"gulls"))
+            writer.root["/DSS"] = {
+                "nothing": generic.NullObject(),
+                "gulls": generic.pdf_string("gulls"),
+                "no certificate": generic.DictionaryObject(
+                    {pdf_name("/Certs"): generic.ArrayObject([stream])}
+                ),
+            }[store]
+            writer.update_root()
+
+        refusal(issued, with_store(signed, ada, spoil))
+
     def test_a_document_time_stamp_behind_it_is_a_second_signature(self, issued, signed):
         stamper = PdfTimeStamper(dummy_clock())
         saved = BytesIO()
