@@ -30,10 +30,13 @@ from requests_app.agreements.own_refusals import (
     WEAK,
 )
 from requests_app.agreements.pdf import render_pdf
+from requests_app.agreements.seal import Level, Role, Seal, seal_pdf
 from requests_app.agreements.signing import sign
+from requests_app.agreements.timestamps import Authority
 from requests_app.agreements.trust import Trust
 from requests_app.agreements.verification import Finding, verify
 from requests_app.errors import Invalid
+from tests.factories import authorities
 from tests.factories.agreements import document_input, ready_request, signature
 from tests.factories.own_certificates import (
     certificate,
@@ -42,6 +45,7 @@ from tests.factories.own_certificates import (
     sign_with_poppler,
     write_pem,
 )
+from tests.factories.seals import pem
 
 PADES, ADOBE = SigSeedSubFilter.PADES, SigSeedSubFilter.ADOBE_PKCS7_DETACHED
 
@@ -313,6 +317,27 @@ class TestValidationData:
             writer.update_root()
 
         refusal(issued, with_store(signed, ada, spoil))
+
+    @pytest.mark.parametrize("kind", ["/OCSPs", "/CRLs"])
+    def test_what_the_seal_is_not_judged_by_does_not_make_it_unreadable(
+        self, issued, ada, signed, kind, tmp_path
+    ):
+        """An applicant could otherwise bring what makes nobody able to verify what they signed."""
+
+        def brings(writer) -> None:
+            stream = writer.add_object(generic.StreamObject(stream_data=b"\x30\x03\x02\x01\x07"))
+            writer.root["/DSS"][kind] = generic.ArrayObject([stream])
+
+        content = with_store(signed, ada, brings)
+        check(issued, content)
+        with authorities.running(tmp_path) as world:
+            authority = Authority(world.clock_address, ())
+            sealed = seal_pdf(
+                content, Seal(world.key, Level.B_T, authority), Role.SEAL, certify=False
+            )
+        found = verify(sealed, Trust.from_pem(pem(*world.key.chain, world.key.certificate)))
+        assert found.finding is Finding.GENUINE, found.sentence
+        assert [seal.level for seal in found.facts.seals] == ["B-T"]
 
     def test_a_document_time_stamp_behind_it_is_a_second_signature(self, issued, signed):
         stamper = PdfTimeStamper(dummy_clock())
