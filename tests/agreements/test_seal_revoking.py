@@ -369,3 +369,12 @@ class TestCommand:
         assert code == (1 if with_list else 0)
         assert told.startswith("Not proven." if with_list else "Genuine.")
         assert with_list or "was declared invalid as of" in told
+
+    def test_verifying_with_the_database_finds_a_forgery_before_anything_is_declared(
+        self, row, capsys, tmp_path
+    ):
+        forged = seal_pdf(render_pdf(document_input()), prepare(), Role.SEAL)
+        (tmp_path / "a.pdf").write_bytes(forged)
+        code, told = run(capsys, "agreement_verify", tmp_path / "a.pdf")
+        assert code == 1
+        assert told.startswith(f"Not ours. {NOT_AMONG_OURS}")
