@@ -428,8 +428,21 @@ def read_proof(told: object) -> list[bytes]:
 def check_growth(kept: Checkpoint, latest: Checkpoint, proof: Sequence[bytes]) -> None:
     """Raises Wrong unless the log that you kept a checkpoint of is the beginning of today's."""
     require_growth(kept, latest, proof)
+    _require_signed_once(kept, latest)
     if kept.signed is not None and (latest.signed is None or latest.signed < kept.signed):
         raise Wrong("The later checkpoint does not say that it was signed later.")
+
+
+def _require_signed_once(one: Checkpoint, other: Checkpoint) -> None:
+    """Raises Wrong for two of a size that tell another time or another one before: one was hidden.
+
+    Of each size a log signs one, and the next names it.
+    """
+    if one.size == other.size and one != other and None not in (one.signed, other.signed):
+        raise Wrong(
+            f"Two checkpoints of size {one.size:,} were signed, at {one.when:%Y-%m-%d %H:%M:%S} "
+            f"and at {other.when:%Y-%m-%d %H:%M:%S}, where a log signs one."
+        )
 
 
 def require_growth(kept: Checkpoint, latest: Checkpoint, proof: Sequence[bytes]) -> None:
@@ -498,6 +511,7 @@ def _compare_held(
         for one in seen:
             if one.size == held.size:  # two of one size need no proof
                 check_consistency(one.size, held.size, [], one.root, held.root)
+                _require_signed_once(one, held)
         seen.append(held)
         if not any(_is_one_log(held, one, proofs, asked.url) for one in reversed(known)):
             code = 2 if known else code

@@ -192,6 +192,24 @@ def test_a_receipt_that_names_its_leaf_twice_does_not_hold(run):
     assert "stands twice" in told
 
 
+@pytest.mark.parametrize("other", [(MARCH + 365 * 86_400, None), (MARCH + 364 * 86_400, bytes(32))])
+def test_two_checkpoints_of_one_size_with_other_times_or_other_ones_before_are_found(run, other):
+    """The keeper signed a second history of checkpoints, over the same entries."""
+    latest = dated(8, MARCH + 364 * 86_400)
+    assert run(kept=latest, latest=latest)[0] == 0
+    for given in (
+        {"kept": latest, "latest": dated(8, *other)},
+        {
+            "kept": latest,
+            "latest": latest,
+            "receipt": receipt(2, 8, DATED) | {"checkpoint": dated(8, *other)},
+        },
+    ):
+        code, told = run(**given)
+        assert code == 1
+        assert "Two checkpoints of size 8 were signed" in told
+
+
 @pytest.mark.parametrize("signed", [None, MARCH - 1])
 def test_a_later_checkpoint_that_was_not_signed_later_is_found(run, signed):
     growth = encoded(merkle.consistency(2, 8, tree(DATED)))
