@@ -74,4 +74,4 @@ def _plain(found: Any) -> Any:
             return {str(name): _plain(found.raw_get(name)) for name in found}
         case ArrayObject():
             return [_plain(each) for each in list.__iter__(found)]
-    return repr(found)
+    return type(found), repr(found)  # a name is no text that is spelt like it

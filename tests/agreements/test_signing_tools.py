@@ -234,7 +234,14 @@ def retitled(writer) -> None:
     writer.update_container(info)
 
 
+def of_another_type(writer) -> None:
+    """A text in place of a name: a reader that asks for a catalogue finds none."""
+    writer.root["/Type"] = generic.pdf_string("/Catalog")
+    writer.update_root()
+
+
 EDITS = (
+    of_another_type,
     commented,
     redrawn,
     redrawn_in_place,
