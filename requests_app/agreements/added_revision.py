@@ -18,6 +18,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.xref import XRefSectionMetaInfo, XRefSectionType
 
 _HEAD: Final = re.compile(rb"(?<![0-9])(\d{1,10})\s+(\d{1,5})\s+obj\b")
+_OBJ: Final = re.compile(rb"[\s\0\d]obj\b")  # however what stands before it is spelt
 _ONCE: Final = (b"startxref", b"%%EOF")
 _SIGNS: Final = b"/ByteRange"
 _NEVER: Final = (b"%PDF-", b"/XRefStm", b"/Extends", b"/Encrypt")
@@ -107,6 +108,8 @@ def _brings_what_it_names(after: PdfFileReader, content: bytes, start: int) -> b
     if info.stream_ref is not None:  # it need not name itself
         named[info.start_location] = (info.stream_ref.idnum, info.stream_ref.generation)
     if heads != named or section.hybrid is not None:
+        return False
+    if len(_OBJ.findall(content, start)) != len(heads):
         return False
     return section.obj_streams_used <= section.standard_xrefs.keys() and all(
         _packs_what_is_named(after, number, section.xrefs_in_objstm)

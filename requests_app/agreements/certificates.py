@@ -67,6 +67,21 @@ def history() -> QuerySet[SealCertificate]:
     return SealCertificate.objects.prefetch_related("revocations")
 
 
+def for_key(certificate: x509.Certificate) -> list[SealCertificate]:
+    """Returns every recorded certificate for the key that this one is for.
+
+    An authority may renew a certificate and leave the key.
+    """
+    key = certificate.public_key()
+    return [row for row in history() if of(row).public_key() == key]
+
+
+def of(row: SealCertificate) -> x509.Certificate:
+    """Returns the certificate that a row is about."""
+    [found] = _read(row.content)
+    return found
+
+
 def published() -> str:
     """Returns the history as PEM: the roots first, then the certificates that seal.
 
@@ -76,7 +91,7 @@ def published() -> str:
     above = _above(rows)
     roots = [each for each in above if each.issuer == each.subject]
     between = [each for each in above if each not in roots]
-    own = [(each, row.invalid_from) for row in rows for each in _read(row.content)]
+    own = [(of(row), row.invalid_from) for row in rows]
     blocks = [
         *(_block("Root", each) for each in roots),
         *(_block("Between root and seal", each) for each in between),

@@ -23,15 +23,18 @@ AMONG_OURS: Final = (
 )
 
 
-def verify_here(content: bytes) -> Verdict:
-    """Returns the verdict of `verify`, but for a file that is not among ours, whatever its seal."""
+def verify_here(content: bytes, trust: Trust | None = None) -> Verdict:
+    """Returns the verdict of `verify`, but for a file that is not among ours, whatever its seal.
+
+    Without `trust` it is measured against what this portal has published.
+    """
     told: dict[str, datetime | None] = {}
 
     def recorded(number: str, digest: str) -> datetime | None:
         told[digest] = recorded_at(number, digest)
         return told[digest]
 
-    verdict = verify(content, Trust.published(), recorded)
+    verdict = verify(content, trust or Trust.published(), recorded)
     if verdict.finding not in {Finding.GENUINE, Finding.UNPROVEN}:
         return verdict
     if told.get(sha256(content).hexdigest()) is None:

@@ -9,13 +9,11 @@ from asn1crypto import cms, x509
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.general import extract_signer_info
 from pyhanko.sign.validation.dss import DocumentSecurityStore
-from pyhanko.sign.validation.errors import NoDSSFoundError
 from pyhanko.sign.validation.generic_cms import (
     message_imprint_checker,
     validate_tst_signed_data,
 )
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
-from pyhanko_certvalidator.errors import PathError, ValidationError
 
 from requests_app.agreements.seal_marks import Mark, time_stamps
 
@@ -62,24 +60,25 @@ def level_of(mark: Mark, stamp: Stamp | None, reader: PdfFileReader) -> str:
 
 def _lasts(mark: Mark, stamp: Stamp, reader: PdfFileReader) -> bool:
     try:
-        store = DocumentSecurityStore.read_dss(reader)
-    except NoDSSFoundError:
+        context = _brought(reader, stamp.at)
+        path = CertificateValidator(mark.certificate, validation_context=context)
+        asyncio.run(path.async_validate_usage({"non_repudiation"}))
+        told = _validated(mark, stamp.token, context)
+    except Exception:  # noqa: BLE001 - an applicant's program may have put anything there
         return False
+    return told is not None and told["validation_path"] is not None
+
+
+def _brought(reader: PdfFileReader, at: datetime) -> ValidationContext:
+    store = DocumentSecurityStore.read_dss(reader)
     brought = list(store.load_certs())
-    context = store.as_validation_context(
+    return store.as_validation_context(
         {
             "trust_roots": [each for each in brought if each.issuer == each.subject],
-            "moment": stamp.at,
+            "moment": at,
             "revocation_mode": "require",
         }
     )
-    try:
-        path = CertificateValidator(mark.certificate, validation_context=context)
-        asyncio.run(path.async_validate_usage({"non_repudiation"}))
-    except (PathError, ValidationError):
-        return False
-    told = _validated(mark, stamp.token, context)
-    return told is not None and told["validation_path"] is not None
 
 
 def _validated(

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from requests_app.agreements import certificates
 from requests_app.agreements.models import AgreementDocument, SealCertificate, SealRevocation
 from requests_app.agreements.sealing_keys import SealKey
 from requests_app.audit import kinds, log
@@ -30,8 +31,9 @@ def revoke(*, certificate: str, since: datetime, reason: str, by: log.Audited) -
     without colons; `since` counts to the second. A declaration can be moved to an earlier time,
     never to a later one. Raises NotFound for a certificate that the portal has not sealed with;
     Invalid for a time to come and without a reason; Conflict when it is invalid from then on
-    already, and for a number that several bear. Effects, all or none: the row and one entry. From
-    now on nothing is sealed with it, and its seals count only where they are shown to be older.
+    already, and for a number that several bear. Effects, all or none: a row and an entry, and the
+    same for each further certificate for its key, for whoever has the key seals under any of them.
+    From now on nothing is sealed with it; its seals count only where they are shown to be older.
     """
     found, since = _find(certificate), since.replace(microsecond=0)
     said = " ".join(reasons.clean(reason, required=NO_REASON).split())
@@ -42,26 +44,38 @@ def revoke(*, certificate: str, since: datetime, reason: str, by: log.Audited) -
     known = found.invalid_from
     if known is not None and known <= since:
         raise Conflict(f"It is declared invalid as of {known:%d %B %Y, %H:%M} UTC already.")
-    row = SealRevocation.objects.create(certificate=found, invalid_from=since, reason=said)
-    facts = {"serial": found.serial, "invalid_from": since.isoformat()}
-    log.record(kinds.SEAL_CERTIFICATE_REVOKED, by=by, on=found, **facts, reason=said)
+    row = _declare(found, since, said, by)
+    for other in certificates.for_key(certificates.of(found)):
+        if other.invalid_from is None or other.invalid_from > since:
+            _declare(other, since, said, by)
+    return row
+
+
+def _declare(
+    certificate: SealCertificate, since: datetime, said: str, by: log.Audited
+) -> SealRevocation:
+    row = SealRevocation.objects.create(certificate=certificate, invalid_from=since, reason=said)
+    facts = {"serial": certificate.serial, "invalid_from": since.isoformat()}
+    log.record(kinds.SEAL_CERTIFICATE_REVOKED, by=by, on=certificate, **facts, reason=said)
     return row
 
 
 def require_unrevoked(key: SealKey) -> None:
-    """Raises Misconfigured when the certificate of a key was declared invalid, from whenever."""
-    if SealRevocation.objects.filter(certificate__sha256=key.sha256).exists():
+    """Raises Misconfigured when a certificate for a key was declared invalid, from whenever."""
+    if any(row.invalid_from for row in certificates.for_key(key.certificate)):
         raise Misconfigured(
-            f"The seal's certificate {key.certificate.serial_number:x} was declared invalid, so "
-            "nothing is sealed with it. Put a new key in its place; in the embedded shape "
-            "`manage.py rotate_seal_key` makes one. What waits is sealed then."
+            f"The seal's certificate {key.certificate.serial_number:x}, or another for the same "
+            "key, was declared invalid, so nothing is sealed with it. Put a new key in its place; "
+            "in the embedded shape `manage.py rotate_seal_key` makes one. What waits is sealed "
+            "then."
         )
 
 
 def sealed_since(row: SealRevocation) -> list[str]:
-    """Returns the numbers of the agreements that the portal sealed with it from then on."""
+    """Returns the numbers of the agreements that the portal sealed with its key from then on."""
+    of_its_key = certificates.for_key(certificates.of(row.certificate))
     made = AgreementDocument.objects.filter(
-        certificate=row.certificate_id, rendered_at__gte=row.invalid_from
+        certificate__in=of_its_key, rendered_at__gte=row.invalid_from
     )
     return sorted(set(made.values_list("agreement__number", flat=True)))
 

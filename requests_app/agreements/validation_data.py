@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.validation.dss import DocumentSecurityStore
 
 from requests_app.agreements.added_revision import is_one_update, says_the_same
 from requests_app.agreements.inspection import shown
@@ -27,11 +28,19 @@ def only_adds_validation_data(signed: bytes, whole: bytes) -> bool:
     return (
         is_one_update(before, after, whole, len(signed), signs=False)
         and _touched(after) <= _may_be_touched(before)
-        and "/DSS" in after.root
+        and _has_store(after)
         and _catalogue(before) == _catalogue(after)
         and says_the_same(before, after)
         and shown(before) == shown(after)
     )
+
+
+def _has_store(reader: PdfFileReader) -> bool:
+    """Raises what parsers do for one that cannot be read: the seal's own data could not join it."""
+    if "/DSS" not in reader.root or not isinstance(reader.root["/DSS"], DictionaryObject):
+        return False
+    list(DocumentSecurityStore.read_dss(reader).load_certs())
+    return True
 
 
 def _touched(reader: PdfFileReader) -> set[int]:
@@ -65,4 +74,4 @@ def _plain(found: Any) -> Any:
             return {str(name): _plain(found.raw_get(name)) for name in found}
         case ArrayObject():
             return [_plain(each) for each in list.__iter__(found)]
-    return repr(found)
+    return type(found), repr(found)  # a name is no text that is spelt like it

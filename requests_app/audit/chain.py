@@ -58,11 +58,7 @@ class Chain:
         if said.size != row.size:
             raise Wrong(f"{name} was changed: its note has size {said.size:,}.")
         self._require_follows(said, name)
-        if said.signed is not None and said.signed != int(row.made_at.timestamp()):
-            raise Wrong(
-                f"{name} is dated {row.made_at:%Y-%m-%d %H:%M:%S}, and was signed on "
-                f"{said.when:%Y-%m-%d %H:%M:%S}: its date was changed."
-            )
+        require_dated(row, said)
         if self._at and row.made_at < self._at.replace(microsecond=0):
             raise Wrong(f"{name} is dated before the one it follows.")
         self._last, self._at = said, row.made_at
@@ -81,6 +77,15 @@ class Chain:
             f"{name} does not follow the one of size {last.size:,}: one between them was deleted."
             if last
             else f"{name} is not the first that was signed: those before it were deleted."
+        )
+
+
+def require_dated(row: SignedCheckpoint, said: outsider.Checkpoint) -> None:
+    """Raises Wrong if a row is dated otherwise than its note says; older notes do not say."""
+    if said.signed is not None and said.signed != int(row.made_at.timestamp()):
+        raise Wrong(
+            f"The checkpoint of size {row.size:,} is dated {row.made_at:%Y-%m-%d %H:%M:%S}, and "
+            f"was signed on {said.when:%Y-%m-%d %H:%M:%S}: its date was changed."
         )
 
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from requests_app import conf
 from requests_app.audit import (
+    chain,
     kept_note,
     log_key,
     notes,
@@ -68,7 +69,7 @@ def sign() -> SignedCheckpoint:
     Raises Conflict, and signs nothing, when the tree does not begin with what the last checkpoint
     covers or with the note kept of it outside of the database, or the last one was signed by
     another key or under another origin: a log that signs two histories is worth nothing (C2SP
-    tlog-checkpoint).
+    tlog-checkpoint). Neither where the last one's date was changed: it would be signed with that.
     """
     sequencing.take_turn()
     key = log_key.load()
@@ -81,12 +82,29 @@ def sign() -> SignedCheckpoint:
         _require_growth(known, now)
         if known.size == size:
             return last
-    # Never before the one it follows, though the clock was set back: verifying would find that.
-    made_at = max(timezone.now(), last.made_at) if last else timezone.now()
+    made_at = _after(last, known) if last and known else timezone.now()
     signed = int(made_at.timestamp())
     now = replace(now, signed=signed, after=known.digest if known else None)
     kept_note.keep(note := notes.sign(now, key))
     return SignedCheckpoint.objects.create(size=size, note=note, vkey=str(public), made_at=made_at)
+
+
+def _after(last: SignedCheckpoint, known: outsider.Checkpoint) -> datetime:
+    """Returns now, but never before the one it follows, though the clock was set back.
+
+    Only a date that is signed can be followed: of one from years to come, that somebody wrote into
+    the row, the key would make a witness for ever, against each honest entry of those years.
+    """
+    now = timezone.now()
+    try:
+        chain.require_dated(last, known)
+        if known.when is None and last.made_at > now + outsider.HASTE:
+            raise outsider.Wrong(  # noqa: TRY301 - said like what the script finds
+                f"The last one is dated {last.made_at:%Y-%m-%d %H:%M:%S}, which is yet to come."
+            )
+    except outsider.Wrong as error:
+        raise _refused(error, last.size) from error
+    return max(now, last.made_at)
 
 
 def _opened(last: SignedCheckpoint, public: outsider.Key) -> outsider.Checkpoint:

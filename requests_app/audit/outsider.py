@@ -298,6 +298,22 @@ def _as_told(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
+def parse_json(text: str) -> Any:
+    """Returns the value of a JSON text. Raises ValueError for none, Wrong for one read in two ways.
+
+    Where a name stands twice, one program takes the first value and another the last (RFC 8259,
+    section 4): who reads the text would see another entry than the one that was checked.
+    """
+    return json.loads(text, object_pairs_hook=_named_once)
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Wrong("A name stands twice in one object, so readers differ on what it says.")
+    return found
+
+
 def check_receipt(receipt: object, key: Key, known: Sequence[Checkpoint] = ()) -> Checkpoint:
     """Returns the checkpoint that a receipt's entry is proved by. Raises Wrong.
 
@@ -319,7 +335,7 @@ def check_receipt(receipt: object, key: Key, known: Sequence[Checkpoint] = ()) -
 
 def _time_in(leaf: str) -> object:
     try:
-        told = json.loads(leaf)
+        told = parse_json(leaf)
     except (ValueError, RecursionError):
         return None
     return told.get("at") if isinstance(told, dict) else None
@@ -359,7 +375,7 @@ def check_export(lines: Iterable[str], key: Key, known: Sequence[Checkpoint] = (
     """
     rest = iter(lines)
     try:
-        note = json.loads(next(rest, ""))["checkpoint"]
+        note = parse_json(next(rest, ""))["checkpoint"]
     except (ValueError, TypeError, KeyError) as error:
         raise Wrong(
             "This is not an export of the log: its first line has no checkpoint."
@@ -369,7 +385,7 @@ def check_export(lines: Iterable[str], key: Key, known: Sequence[Checkpoint] = (
     checkpoint, proved, unproved = open_note(note, key), 0, 0
     for number, line in enumerate(rest, start=2):
         try:
-            entry = json.loads(line)
+            entry = parse_json(line)
             _check_exported(entry, checkpoint, known)
             proved, unproved = proved + bool(entry["proof"]), unproved + (not entry["proof"])
         except Wrong as error:
@@ -412,8 +428,21 @@ def read_proof(told: object) -> list[bytes]:
 def check_growth(kept: Checkpoint, latest: Checkpoint, proof: Sequence[bytes]) -> None:
     """Raises Wrong unless the log that you kept a checkpoint of is the beginning of today's."""
     require_growth(kept, latest, proof)
+    _require_signed_once(kept, latest)
     if kept.signed is not None and (latest.signed is None or latest.signed < kept.signed):
         raise Wrong("The later checkpoint does not say that it was signed later.")
+
+
+def _require_signed_once(one: Checkpoint, other: Checkpoint) -> None:
+    """Raises Wrong for two of a size that tell another time or another one before: one was hidden.
+
+    Of each size a log signs one, and the next names it.
+    """
+    if one.size == other.size and one != other and None not in (one.signed, other.signed):
+        raise Wrong(
+            f"Two checkpoints of size {one.size:,} were signed, at {one.when:%Y-%m-%d %H:%M:%S} "
+            f"and at {other.when:%Y-%m-%d %H:%M:%S}, where a log signs one."
+        )
 
 
 def require_growth(kept: Checkpoint, latest: Checkpoint, proof: Sequence[bytes]) -> None:
@@ -457,7 +486,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _check(asked: argparse.Namespace) -> int:
     key = parse_key(_text(Path(asked.key)) if Path(asked.key).is_file() else asked.key)
-    proofs = [json.loads(_text(path)) for path in asked.proof]
+    proofs = [parse_json(_text(path)) for path in asked.proof]
     known = [open_note(_text(asked.kept), key)] if asked.kept else []
     # Before the latest one, so that it is not newer than that.
     witnessed = (
@@ -482,6 +511,7 @@ def _compare_held(
         for one in seen:
             if one.size == held.size:  # two of one size need no proof
                 check_consistency(one.size, held.size, [], one.root, held.root)
+                _require_signed_once(one, held)
         seen.append(held)
         if not any(_is_one_log(held, one, proofs, asked.url) for one in reversed(known)):
             code = 2 if known else code
@@ -494,7 +524,7 @@ def _held(
 ) -> Iterator[tuple[Path, Checkpoint]]:
     """The checkpoint of each receipt and of each export, once it was checked."""
     for path in asked.receipt:
-        for receipt in _receipts(json.loads(_text(path))):
+        for receipt in _receipts(parse_json(_text(path))):
             held = check_receipt(receipt, key, known)
             sys.stdout.write(f"{path}: holds, in the log of size {held.size:,}.\n")
             yield path, held
@@ -585,7 +615,7 @@ def _proof_between(
             return read_proof(told)
     if not url:
         return None
-    return read_proof(json.loads(_fetch(url, f"/log/proof/consistency?{first=}&{second=}")))
+    return read_proof(parse_json(_fetch(url, f"/log/proof/consistency?{first=}&{second=}")))
 
 
 def _text(path: Path) -> str:

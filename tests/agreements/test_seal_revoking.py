@@ -16,6 +16,7 @@ from requests_app.agreements.pdf import render_pdf
 from requests_app.agreements.records import AMONG_OURS, NOT_AMONG_OURS
 from requests_app.agreements.seal import Level, Role, Seal, prepare, seal_pdf, signer_with
 from requests_app.agreements.seal_revoking import require_unrevoked, revoke, sealed_since
+from requests_app.agreements.sealing_keys import SealKey
 from requests_app.agreements.trust import Trust
 from requests_app.agreements.verification import UNREADABLE, Finding, verify
 from requests_app.audit import kinds, log
@@ -91,14 +92,28 @@ class TestDeclaring:
             declare(row, **changes)
         assert not SealRevocation.objects.exists()
 
+    def test_every_certificate_for_its_key_is_declared_with_it(self, row):
+        """Whoever has the key seals under any of them, and chooses one that is not declared."""
+        renewed = certificates.record(_twin(sealing_keys.load()))
+        earlier = timezone.now() - 3 * HOUR
+        declare(renewed, earlier)
+        assert row.invalid_from == renewed.invalid_from == earlier.replace(microsecond=0)
+        told = Entry.objects.filter(kind=kinds.SEAL_CERTIFICATE_REVOKED)
+        assert {entry.subject for entry in told} == {row.audit_ref, renewed.audit_ref}
+        forged = seal_pdf(
+            render_pdf(document_input()), Seal(sealing_keys.load(), Level.B_B), Role.SEAL
+        )
+        trust = Trust.from_pem(certificates.published().encode())
+        assert verify(forged, trust).finding is Finding.UNPROVEN
+
     @pytest.mark.parametrize("number", ["12ab", "gulls", ""])
     def test_an_unknown_number_is_answered_with_the_known_ones(self, row, number):
         with pytest.raises(NotFound, match=row.serial):
             revoke(certificate=number, since=timezone.now(), reason="Gone.", by=log.OPERATOR)
 
-    def test_a_number_that_two_authorities_gave_is_not_guessed(self, row):
-        twin = replace(sealing_keys.load(), certificate=_twin(sealing_keys.load()))
-        other = certificates.record(twin)
+    def test_a_number_that_two_authorities_gave_is_not_guessed(self, row, tmp_path):
+        number = int(row.serial, 16)
+        other = certificates.record(_twin(key_in(tmp_path), serial_number=number))
         assert other.serial == row.serial
         with pytest.raises(Conflict, match="SHA-256"):
             declare(row)
@@ -106,18 +121,21 @@ class TestDeclaring:
         assert (row.invalid_from, bool(other.invalid_from)) == (None, True)
 
 
-def _twin(key) -> x509.Certificate:
+def _twin(key, **changes) -> SealKey:
+    """The key with a certificate of its own making that differs in what is told."""
     made = key.certificate
+    told = {"serial_number": x509.random_serial_number()} | changes
     builder = (
         x509.CertificateBuilder()
         .subject_name(made.subject)
         .issuer_name(made.subject)
         .public_key(key.key.public_key())
-        .serial_number(made.serial_number)
+        .serial_number(told["serial_number"])
         .not_valid_before(made.not_valid_before_utc)
         .not_valid_after(made.not_valid_after_utc)
+        .add_extension(made.extensions.get_extension_for_class(x509.KeyUsage).value, critical=True)
     )
-    return builder.sign(key.key, made.signature_hash_algorithm)
+    return replace(key, certificate=builder.sign(key.key, made.signature_hash_algorithm), chain=())
 
 
 @pytest.mark.django_db
@@ -146,6 +164,13 @@ class TestSealing:
         with pytest.raises(Misconfigured):
             render_document(agreement_id=agreement.pk)
         assert not AgreementDocument.objects.exists()
+
+    def test_nothing_is_sealed_with_another_certificate_for_its_key(self, row):
+        """Authorities renew certificates for the key that is there, and this one was stolen."""
+        renewed = _twin(sealing_keys.load())
+        declare(row)
+        with pytest.raises(Misconfigured, match="declared invalid"):
+            require_unrevoked(renewed)
 
     def test_whatever_the_time_from_which_it_is_invalid(self, row):
         declare(row, timezone.now() - timedelta(days=9999))
@@ -344,3 +369,12 @@ class TestCommand:
         assert code == (1 if with_list else 0)
         assert told.startswith("Not proven." if with_list else "Genuine.")
         assert with_list or "was declared invalid as of" in told
+
+    def test_verifying_with_the_database_finds_a_forgery_before_anything_is_declared(
+        self, row, capsys, tmp_path
+    ):
+        forged = seal_pdf(render_pdf(document_input()), prepare(), Role.SEAL)
+        (tmp_path / "a.pdf").write_bytes(forged)
+        code, told = run(capsys, "agreement_verify", tmp_path / "a.pdf")
+        assert code == 1
+        assert told.startswith(f"Not ours. {NOT_AMONG_OURS}")

@@ -30,10 +30,13 @@ from requests_app.agreements.own_refusals import (
     WEAK,
 )
 from requests_app.agreements.pdf import render_pdf
+from requests_app.agreements.seal import Level, Role, Seal, seal_pdf
 from requests_app.agreements.signing import sign
+from requests_app.agreements.timestamps import Authority
 from requests_app.agreements.trust import Trust
 from requests_app.agreements.verification import Finding, verify
 from requests_app.errors import Invalid
+from tests.factories import authorities
 from tests.factories.agreements import document_input, ready_request, signature
 from tests.factories.own_certificates import (
     certificate,
@@ -42,6 +45,7 @@ from tests.factories.own_certificates import (
     sign_with_poppler,
     write_pem,
 )
+from tests.factories.seals import pem
 
 PADES, ADOBE = SigSeedSubFilter.PADES, SigSeedSubFilter.ADOBE_PKCS7_DETACHED
 
@@ -230,7 +234,14 @@ def retitled(writer) -> None:
     writer.update_container(info)
 
 
+def of_another_type(writer) -> None:
+    """A text in place of a name: a reader that asks for a catalogue finds none."""
+    writer.root["/Type"] = generic.pdf_string("/Catalog")
+    writer.update_root()
+
+
 EDITS = (
+    of_another_type,
     commented,
     redrawn,
     redrawn_in_place,
@@ -283,6 +294,57 @@ class TestValidationData:
         hidden = b"\n%d 0 obj\n<< /Type /Page >>\nendobj\n" % number
         end = content.rindex(b"startxref")
         assert refusal(issued, content[:end] + hidden + content[end:]) == MORE_CHANGED
+
+    @pytest.mark.parametrize(
+        "head",
+        [b"%d\x000\x00obj", b"%d %%\n0 obj", b"%d 0 %% at last\nobj", b"%013d 0 obj", b"%d 0obj"],
+    )
+    def test_nor_are_they_when_they_are_spelt_as_only_a_reader_knows(
+        self, issued, ada, signed, head
+    ):
+        """Null is a space, and a comment may stand wherever one may (ISO 32000-2, 7.2.3 and 4)."""
+        content = with_store(signed, ada)
+        hidden = b"\n" + head % 3 + b"\n<< /Type /Page >>\nendobj\n"
+        end = content.rindex(b"startxref")
+        assert refusal(issued, content[:end] + hidden + content[end:]) == MORE_CHANGED
+
+    @pytest.mark.parametrize("store", ["nothing", "gulls", "no certificate"])
+    def test_a_store_that_cannot_be_read_is_refused(self, issued, ada, signed, store):
+        """The portal's seal could not be measured against it, nor its own data be put there."""
+
+        def spoil(writer) -> None:
+            stream = writer.add_object(generic.StreamObject(stream_data=b"gulls"))
+            writer.root["/DSS"] = {
+                "nothing": generic.NullObject(),
+                "gulls": generic.pdf_string("gulls"),
+                "no certificate": generic.DictionaryObject(
+                    {pdf_name("/Certs"): generic.ArrayObject([stream])}
+                ),
+            }[store]
+            writer.update_root()
+
+        refusal(issued, with_store(signed, ada, spoil))
+
+    @pytest.mark.parametrize("kind", ["/OCSPs", "/CRLs"])
+    def test_what_the_seal_is_not_judged_by_does_not_make_it_unreadable(
+        self, issued, ada, signed, kind, tmp_path
+    ):
+        """An applicant could otherwise bring what makes nobody able to verify what they signed."""
+
+        def brings(writer) -> None:
+            stream = writer.add_object(generic.StreamObject(stream_data=b"\x30\x03\x02\x01\x07"))
+            writer.root["/DSS"][kind] = generic.ArrayObject([stream])
+
+        content = with_store(signed, ada, brings)
+        check(issued, content)
+        with authorities.running(tmp_path) as world:
+            authority = Authority(world.clock_address, ())
+            sealed = seal_pdf(
+                content, Seal(world.key, Level.B_T, authority), Role.SEAL, certify=False
+            )
+        found = verify(sealed, Trust.from_pem(pem(*world.key.chain, world.key.certificate)))
+        assert found.finding is Finding.GENUINE, found.sentence
+        assert [seal.level for seal in found.facts.seals] == ["B-T"]
 
     def test_a_document_time_stamp_behind_it_is_a_second_signature(self, issued, signed):
         stamper = PdfTimeStamper(dummy_clock())

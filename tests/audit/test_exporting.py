@@ -74,6 +74,14 @@ def test_an_entry_that_was_changed_in_the_file_is_named(key, field):
         outsider.check_export(lines, key)
 
 
+@pytest.mark.parametrize("name", ["actor", "\\u0061ctor"])
+def test_an_entry_that_says_a_thing_twice_is_named(key, name):
+    lines = exported()
+    lines[3] = f'{{"{name}": "user:8", {lines[3].lstrip()[1:]}'
+    with pytest.raises(outsider.Wrong, match="Line 4: A name stands twice"):
+        outsider.check_export(lines, key)
+
+
 @pytest.mark.parametrize("change", [{"value": "Nothing"}, {"salt": "00" * 32}])
 def test_a_personal_value_that_was_changed_in_the_file_is_named(key, change):
     lines = exported()

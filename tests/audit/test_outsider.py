@@ -174,6 +174,42 @@ def test_an_entry_without_a_time_does_not_pass_where_times_are_signed(run):
     assert "has no time" in told
 
 
+def test_an_entry_that_tells_its_time_twice_is_not_read_by_the_later_one_alone(run):
+    """Its keeper would have the script look at one time, and whoever reads it see the other."""
+    day = '"at": "2026-03-15T12:00:00.000000Z"'
+    leaves = [*DATED[:2], f'{{"entry": 2, "at": "2020-01-01T00:00:00.000000Z", {day}}}', *DATED[3:]]
+    root = merkle.root(8, tree(leaves))
+    note = notes.sign(outsider.Checkpoint(ORIGIN, 8, root, MARCH + 365 * 86_400), KEY)
+    code, told = run(receipt=receipt(2, 8, leaves) | {"checkpoint": note})
+    assert code == 1
+    assert "stands twice" in told
+
+
+def test_a_receipt_that_names_its_leaf_twice_does_not_hold(run):
+    text = json.dumps(receipt(2, 8))
+    code, told = run(receipt='{"leaf": "forged", ' + text[1:])
+    assert code == 1
+    assert "stands twice" in told
+
+
+@pytest.mark.parametrize("other", [(MARCH + 365 * 86_400, None), (MARCH + 364 * 86_400, bytes(32))])
+def test_two_checkpoints_of_one_size_with_other_times_or_other_ones_before_are_found(run, other):
+    """The keeper signed a second history of checkpoints, over the same entries."""
+    latest = dated(8, MARCH + 364 * 86_400)
+    assert run(kept=latest, latest=latest)[0] == 0
+    for given in (
+        {"kept": latest, "latest": dated(8, *other)},
+        {
+            "kept": latest,
+            "latest": latest,
+            "receipt": receipt(2, 8, DATED) | {"checkpoint": dated(8, *other)},
+        },
+    ):
+        code, told = run(**given)
+        assert code == 1
+        assert "Two checkpoints of size 8 were signed" in told
+
+
 @pytest.mark.parametrize("signed", [None, MARCH - 1])
 def test_a_later_checkpoint_that_was_not_signed_later_is_found(run, signed):
     growth = encoded(merkle.consistency(2, 8, tree(DATED)))

@@ -309,6 +309,22 @@ def test_no_date_of_a_checkpoint_can_be_moved(whole, seconds):
         )
 
 
+def test_a_date_that_was_written_into_a_checkpoint_is_not_signed_with_the_next(whole):
+    """The key would vouch for it, and each honest entry until then would look back-dated."""
+    row, ahead = SignedCheckpoint.objects.get(size=9), timezone.now() + timedelta(days=9999)
+    date = "UPDATE requests_app_signedcheckpoint SET made_at = %s WHERE size = 9"
+    raw(date, ahead)
+    fill(1)
+    with pytest.raises(Conflict, match=r"size 9 is dated .*its date was changed"):
+        checkpoints.seal()
+    undated(9)
+    kept_note.keep(SignedCheckpoint.objects.get(size=9).note)
+    with pytest.raises(Conflict, match=r"dated .*, which is yet to come"):
+        checkpoints.seal()
+    raw(date, row.made_at)
+    assert checkpoints.seal().made_at < ahead
+
+
 def test_an_entry_back_dated_together_with_the_checkpoint_before_it_is_found(whole):
     """Nothing signed told when the last checkpoint was signed; its row alone did."""
     long_ago = timezone.now() - timedelta(days=400)

@@ -30,7 +30,8 @@ class Command(PortalCommand):
             metavar="ROOT.pem",
             type=existing_file,
             help="trust these certificates, such as /verify/certificates.pem of the portal that"
-            " sealed, and need no database; otherwise those this portal has sealed with",
+            " sealed, and need no database; otherwise those this portal has sealed with, and the"
+            " file must be among the documents that it made",
         )
 
         parser.add_argument(
@@ -52,8 +53,8 @@ class Command(PortalCommand):
             raise Stopped("It is not genuine.", returncode=1)
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
-        recorded = {} if options["root"] else {"recorded": records.recorded_at}
-        verdict = verify(options["file"].read_bytes(), options["trust"], **recorded)
+        ask = verify if options["root"] else records.verify_here
+        verdict = ask(options["file"].read_bytes(), options["trust"])
         self._genuine = verdict.finding is Finding.GENUINE
         return verdict.as_json()
 
