@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from requests_app import conf
@@ -19,7 +19,7 @@ from requests_app.audit import (
     tree,
 )
 from requests_app.audit.models import Entry, Leaf, SignedCheckpoint
-from requests_app.errors import Conflict
+from requests_app.errors import Conflict, Misconfigured
 
 
 def latest() -> SignedCheckpoint | None:
@@ -70,6 +70,7 @@ def sign() -> SignedCheckpoint:
     covers or with the note kept of it outside of the database, or the last one was signed by
     another key or under another origin: a log that signs two histories is worth nothing (C2SP
     tlog-checkpoint). Neither where the last one's date was changed: it would be signed with that.
+    Raises Misconfigured without a usable key, and when the worker's clock is wrong.
     """
     sequencing.take_turn()
     key = log_key.load()
@@ -82,11 +83,30 @@ def sign() -> SignedCheckpoint:
         _require_growth(known, now)
         if known.size == size:
             return last
+    _require_right_clock()
     made_at = _after(last, known) if last and known else timezone.now()
     signed = int(made_at.timestamp())
     now = replace(now, signed=signed, after=known.digest if known else None)
     kept_note.keep(note := notes.sign(now, key))
     return SignedCheckpoint.objects.create(size=size, note=note, vkey=str(public), made_at=made_at)
+
+
+def _require_right_clock() -> None:
+    """Raises Misconfigured unless the database's clock, on another machine perhaps, says the same.
+
+    What a clock that ran ahead has dated is signed for ever, and honest entries look back-dated.
+    """
+    if connection.vendor == "sqlite":  # has this machine's
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp()")
+        (other,) = cursor.fetchone()
+    if abs(timezone.now() - other) > outsider.HASTE:
+        raise Misconfigured(
+            "No checkpoint of the log was signed: the clocks of the worker and of the database "
+            f"differ, it is {timezone.now():%Y-%m-%d %H:%M} or {other:%Y-%m-%d %H:%M}. Set the "
+            "wrong one right."
+        )
 
 
 def _after(last: SignedCheckpoint, known: outsider.Checkpoint) -> datetime:

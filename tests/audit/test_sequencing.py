@@ -1,9 +1,11 @@
 """Places without a gap and checkpoints that go on from each other, whoever runs the sealer."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 
 from cmed_portal.embedded import prepare
 from requests_app import conf
@@ -259,3 +261,17 @@ def test_who_starts_the_portal_with_a_new_database_and_an_old_key_is_told(capsys
     prepare.seal_the_log()
     assert SignedCheckpoint.objects.count() == 1
     assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_worker_whose_clock_is_wrong_signs_nothing(monkeypatch, hours):
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has the clock of its worker")
+    record(1)
+    now = timezone.now() + timedelta(hours=hours)
+    with monkeypatch.context() as wrong:
+        wrong.setattr(checkpoints.timezone, "now", lambda: now)
+        with pytest.raises(Misconfigured, match="clocks of the worker and of the database differ"):
+            checkpoints.seal()
+    assert not SignedCheckpoint.objects.exists()
+    assert checkpoints.seal().size == 1
