@@ -283,7 +283,7 @@ class TestEntries:
         def full(*args, **kwargs):
             raise DatabaseError("disk full")
 
-        monkeypatch.setattr(Transfer.objects, "bulk_create", full)
+        monkeypatch.setattr("requests_app.distribution.journal.insert", full)
         response = client.get(url)
         assert (response.status_code, response["Retry-After"]) == (503, "60")
         assert b"try again" in response.content
@@ -372,6 +372,11 @@ class TestSendfile:
         for signal in (request_started, request_finished):
             monkeypatch.setattr(signal, "receivers", [])
 
+    @pytest.fixture(autouse=True)
+    def _nothing_is_small(self, monkeypatch):
+        """Small files are read at once."""
+        monkeypatch.setattr("requests_app.distribution.streams._SMALL", 0)
+
     @pytest.mark.parametrize(
         ("header", "start", "count"), [({}, 0, 1400), ({"Range": "bytes=300-349"}, 300, 50)]
     )
@@ -455,7 +460,7 @@ class TestRefusals:
             raise DatabaseError("disk full")
 
         _, token = make_link(revoked_at=timezone.now() - timedelta(hours=1))
-        monkeypatch.setattr("requests_app.audit.log.Entry.objects.bulk_create", full)
+        monkeypatch.setattr("requests_app.audit.log.appending.append", full)
         assert client.get(file_url(token)).status_code == 403
 
 
