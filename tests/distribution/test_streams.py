@@ -10,25 +10,32 @@ from requests_app.distribution.storage.local import LocalStorage
 from requests_app.distribution.streams import BLOCK, open_slice, stream
 
 CONTENT = bytes(range(256)) * 16
+SOME = bytes(range(251)) * 400  # too much to be read at once
 
 
 @pytest.fixture
 def store(tmp_path):
     store = LocalStorage(tmp_path)
     store.put("clip", io.BytesIO(CONTENT))
+    store.put("some", io.BytesIO(SOME))
     store.put("large", io.BytesIO(bytes(5 * BLOCK + 3)))
     return store
 
 
 def test_a_slice_reads_its_bytes_and_no_more(store):
-    part = open_slice(store, Slice("clip", 10, 30, len(CONTENT)))
-    assert part.read(5) + part.read(100) + part.read(100) == CONTENT[10:30]
+    part = open_slice(store, Slice("some", 10, 99_000, len(SOME)))
+    assert part.read(5) + part.read(90_000) + part.read(90_000) == SOME[10:99_000]
     assert part.read() == b""
     part.close()
 
 
+@pytest.mark.parametrize("name, content", [("clip", CONTENT), ("some", SOME)])
+def test_little_is_read_at_once(store, name, content):
+    assert open_slice(store, Slice(name, 10, 30, len(content))) == content[10:30]
+
+
 def test_the_descriptor_of_a_slice_stands_at_its_start(store):
-    part = open_slice(store, Slice("clip", 99, 100, len(CONTENT)))
+    part = open_slice(store, Slice("some", 99, len(SOME), len(SOME)))
     with open(part.fileno(), "rb", closefd=False, buffering=0) as same:
         assert same.tell() == 99
     part.close()
@@ -40,8 +47,8 @@ def test_a_file_of_another_size_than_recorded_is_not_served(store):
 
 
 def test_a_file_that_shrinks_while_it_is_read_ends_loudly(store, tmp_path):
-    part = open_slice(store, Slice("clip", 0, len(CONTENT), len(CONTENT)))
-    (tmp_path / "clip").write_bytes(b"")
+    part = open_slice(store, Slice("some", 0, len(SOME), len(SOME)))
+    (tmp_path / "some").write_bytes(b"")
     with pytest.raises(StorageError, match="shorter"):
         part.read()
     part.close()
