@@ -29,7 +29,7 @@ def test_a_slice_reads_its_bytes_and_no_more(store):
     part.close()
 
 
-@pytest.mark.parametrize("name, content", [("clip", CONTENT), ("some", SOME)])
+@pytest.mark.parametrize(("name", "content"), [("clip", CONTENT), ("some", SOME)])
 def test_little_is_read_at_once(store, name, content):
     assert open_slice(store, Slice(name, 10, 30, len(content))) == content[10:30]
 

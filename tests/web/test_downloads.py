@@ -21,6 +21,7 @@ from requests_app.audit import kinds
 from requests_app.audit.models import Entry
 from requests_app.datasets.manifest import parse_manifest
 from requests_app.datasets.models import File
+from requests_app.distribution.models import DownloadLink
 from requests_app.distribution.packages import storage
 from requests_app.distribution.transfers import Transfer
 from requests_app.requests.states import State
@@ -378,17 +379,20 @@ class TestSendfile:
         monkeypatch.setattr("requests_app.distribution.streams._SMALL", 0)
 
     @pytest.mark.parametrize(
-        ("header", "start", "count"), [({}, 0, 1400), ({"Range": "bytes=300-349"}, 300, 50)]
+        ("header", "start", "count"), [({}, 0, 200_000), ({"Range": "bytes=300-"}, 300, 199_700)]
     )
     def test_a_file_goes_out_through_the_server_s_wrapper(self, rf, token, header, start, count):
-        environ = rf.get(file_url(token), headers=header).environ
+        content = bytes(range(250)) * 800
+        dataset = DownloadLink.objects.get().grant.dataset
+        make_release(dataset, version="9.0", files={"long.mp4": content})
+        environ = rf.get(f"/d/{token}/files/long.mp4", headers=header).environ
         environ["wsgi.file_wrapper"] = self.Wrapper
         told = []
         answer = WSGIHandler()(environ, lambda status, headers: told.extend(headers))
         assert isinstance(answer, self.Wrapper)
         assert os.lseek(answer.filelike.fileno(), 0, os.SEEK_CUR) == start
         assert dict(told)["Content-Length"] == str(count)
-        assert b"".join(answer) == CONTENT[start : start + count]
+        assert b"".join(answer) == content[start : start + count]
         answer.close()
         with pytest.raises(ValueError, match="closed file"):
             answer.filelike.fileno()

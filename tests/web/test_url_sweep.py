@@ -244,7 +244,7 @@ def expected(address: Address, role: str) -> set[int]:
 @pytest.fixture
 def world(monkeypatch) -> dict[str, Any]:
     """One of everything, and one person of each role; `owner` is the applicant of all of it."""
-    monkeypatch.setattr(health, "_worker", lambda: True)
+    monkeypatch.setattr(health, "_workers", lambda: [True])
     grant = granted()
     access_request = grant.access_request
     document = EthicsDocumentFactory(access_request=access_request)
