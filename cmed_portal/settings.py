@@ -187,9 +187,17 @@ if DATABASE_URL:
         # It plans a query of many tables for longer than it runs it. One that comes again is
         # planned once for each connection, which needs its values beside its text. A pooler in
         # front must keep prepared statements (PgBouncer does from 1.21 on).
-        DATABASES["default"].setdefault("OPTIONS", {}).update(
-            server_side_binding=True, prepare_threshold=3
-        )
+        # A line that died without a word is found out within half a minute, not after hours: many
+        # requests may wait for what one of them asked over it. The address may say otherwise.
+        DATABASES["default"]["OPTIONS"] = {
+            "keepalives_idle": 15,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
+            **DATABASES["default"].get("OPTIONS", {}),
+            "server_side_binding": True,
+            "prepare_threshold": 3,
+        }
 else:
     DATABASES = {
         "default": {

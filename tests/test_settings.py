@@ -61,6 +61,18 @@ def test_the_logs_name_does_not_follow_the_port(tmp_path):
         )
 
 
+@pytest.mark.parametrize(("said", "milliseconds"), [("", "30000"), ("?tcp_user_timeout=5", "5")])
+def test_a_dead_line_to_the_database_is_given_up_unless_the_address_says_when(
+    tmp_path, said, milliseconds
+):
+    shown = settings_of(
+        tmp_path,
+        "s.DATABASES['default']['OPTIONS']['tcp_user_timeout']",
+        **PRODUCTION | {"CMED_DATABASE_URL": f"{PRODUCTION['CMED_DATABASE_URL']}{said}"},
+    )
+    assert shown.stdout.strip() == milliseconds
+
+
 def test_the_production_shape_is_strict(tmp_path):
     expected = {
         "s.DATABASES['default']['ENGINE']": "django.db.backends.postgresql",

@@ -7,24 +7,28 @@ of small files, fetched over sixteen connections, cost few queries and few commi
 
 import threading
 from collections.abc import Callable, Hashable, Mapping
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
-from django.db import connection
+from django.db import OperationalError, connection
 
 A = TypeVar("A", bound=Hashable)
 Q = TypeVar("Q", bound=Hashable)
 V = TypeVar("V")
 
+PATIENCE: Final = 30.0
+"""Seconds that a thread waits for what another asks: the other's line may be dead, not its own."""
+
 
 class _Waiting(Generic[Q, V]):
     """One thread, and what became of its question."""
 
-    __slots__ = ("answers", "error", "question", "wake")
+    __slots__ = ("answers", "error", "leads", "question", "wake")
 
     def __init__(self, question: Q) -> None:
         self.question = question
         self.answers: Mapping[Q, V] | None = None
         self.error: BaseException | None = None
+        self.leads = False
         self.wake = threading.Lock()  # held until there is an answer, or it is this one's turn
         self.wake.acquire()
 
@@ -47,6 +51,7 @@ class Gathered(Generic[A, Q, V]):
     def answer(self, about: A, question: Q) -> V | None:
         """Returns the answer, None when there is none; raises what asking raised.
 
+        Raises OperationalError where another has asked for `PATIENCE` seconds without an answer.
         The answer is shared with whoever asked the same: it must not be changed. Inside a
         transaction of the caller's only that may tell, so it is asked alone.
         """
@@ -62,7 +67,7 @@ class Gathered(Generic[A, Q, V]):
         if waiting is None:
             self._lead(about, [mine])
         else:
-            mine.wake.acquire()
+            self._wait(about, mine)
             if not mine.is_answered:
                 with self._lock:
                     together, self._waiting[about] = self._waiting[about], []
@@ -70,6 +75,34 @@ class Gathered(Generic[A, Q, V]):
         if mine.error is not None:
             raise mine.error
         return (mine.answers or {}).get(question)
+
+    def _wait(self, about: A, mine: _Waiting[Q, V]) -> None:
+        """Until there is an answer, or it is this one's turn."""
+        came = False
+        try:
+            came = mine.wake.acquire(timeout=PATIENCE)
+        finally:
+            if not came:
+                self._leave(about, mine)
+        if not (came or mine.is_answered):
+            raise OperationalError("The database has not answered another thread for too long.")
+
+    def _leave(self, about: A, mine: _Waiting[Q, V]) -> None:
+        """Who is gone must not be waited for, whether or not it has just become its turn."""
+        with self._lock:
+            waiting = self._waiting.get(about, [])
+            if mine in waiting:
+                waiting.remove(mine)
+                if mine.leads:
+                    self._call_next(about)
+
+    def _call_next(self, about: A) -> None:
+        """Under the lock: the first of those who wait leads."""
+        if waiting := self._waiting[about]:
+            waiting[0].leads = True
+            waiting[0].wake.release()
+        else:
+            del self._waiting[about]
 
     def _lead(self, about: A, together: list[_Waiting[Q, V]]) -> None:
         """Asks for all of them, then lets the first of those that came since lead."""
@@ -81,10 +114,6 @@ class Gathered(Generic[A, Q, V]):
             for each in together:
                 each.error = error
         with self._lock:
-            since = self._waiting[about]
-            if not since:
-                del self._waiting[about]
-        if since:
-            since[0].wake.release()
+            self._call_next(about)
         for each in together:
             each.wake.release()

@@ -5,7 +5,7 @@ whatever has gathered meanwhile is one commit. Ends are handed over without wait
 the process that settles them, many in one transaction. It sleeps until there is work.
 
 What ended and cannot be settled closes the gate: until settling succeeds, this process hands
-nothing more out.
+nothing more out. So does settling that hangs, and a thread that cannot be started.
 """
 
 import atexit
@@ -14,11 +14,18 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import timedelta
 from typing import Final
 
-from django.db import DataError, InterfaceError, OperationalError, connection, transaction
+from django.db import (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    transaction,
+)
 from django.db.models import Q
 from django.utils import timezone
 
@@ -32,7 +39,7 @@ from requests_app.inserting import insert
 logger = logging.getLogger(__name__)
 
 PATIENCE: Final = 30.0
-"""Seconds that a process which ends waits for the last to be settled."""
+"""Seconds that ends may take to be settled: then the gate is closed, and who ends waits no more."""
 LEISURE: Final = 1.0
 """Seconds that the end of a small transfer may wait for others."""
 SOON: Final = 0.2
@@ -40,6 +47,7 @@ SOON: Final = 0.2
 RETRY: Final = 1.0
 """Seconds between two attempts to settle."""
 _USED_AGAIN: Final = timedelta(minutes=1)
+_ITS_OWN_FAULT: Final = (DataError, IntegrityError, TypeError, ValueError)
 
 
 class GateClosed(PortalError):
@@ -51,12 +59,13 @@ class Journal:
 
     def __init__(self) -> None:
         self.process = os.getpid()
-        self._begun: Gathered[None, Transfer, DataError] = Gathered(
+        self._begun: Gathered[None, Transfer, Exception] = Gathered(
             lambda _, begun: _write_all(begun)
         )
         self._changed = threading.Condition()
         self._ended: list[Ending] = []
         self._settle_at = 0.0
+        self._waits_since: float | None = None
         self._failing = False
         self._settler: threading.Thread | None = None
         self.closed = False
@@ -67,7 +76,10 @@ class Journal:
         Raises GateClosed or DatabaseError, and then no byte may. Inside a transaction of the
         caller's the row becomes part of that.
         """
-        if self._failing:
+        if not connection.in_atomic_block:
+            self._have_settler()
+        since = self._waits_since
+        if self._failing or (since is not None and time.monotonic() - since > PATIENCE):
             raise GateClosed("What was sent before could not be entered into the log.")
         refused = self._begun.answer(None, transfer)
         if refused is not None:
@@ -85,8 +97,12 @@ class Journal:
             due = time.monotonic() + (LEISURE if promised <= SMALL else SOON)
             if not self._ended or due < self._settle_at:
                 self._settle_at = due
-                self._wake()
+                self._changed.notify()
             self._ended.append(ending)
+            if self._waits_since is None:
+                self._waits_since = time.monotonic()
+            with suppress(GateClosed):  # it is kept, and whoever begins next finds the gate closed
+                self._have_settler()
 
     def close(self) -> None:
         """Settles what has ended, and ends the thread."""
@@ -96,11 +112,19 @@ class Journal:
         if self._settler is not None:
             self._settler.join(PATIENCE)
 
-    def _wake(self) -> None:
-        if self._settler is None:
-            self._settler = threading.Thread(target=self._work, name="settler", daemon=True)
-            self._settler.start()
-        self._changed.notify()
+    def _have_settler(self) -> None:
+        """Raises GateClosed where there can be none: what began could never be settled."""
+        if self._settler is not None and self._settler.is_alive():
+            return
+        with self._changed:
+            if self._settler is not None and self._settler.is_alive():
+                return
+            settler = threading.Thread(target=self._work, name="settler", daemon=True)
+            try:
+                settler.start()
+            except RuntimeError as error:
+                raise GateClosed("No thread can be started to enter what is sent.") from error
+            self._settler = settler
 
     def _work(self) -> None:
         try:
@@ -125,22 +149,24 @@ class Journal:
     def _settle(self, ended: list[Ending]) -> None:
         try:
             _surely(lambda: settle(ended))
-        except Exception:
-            logger.exception("%d transfers could not be entered: the gate is closed", len(ended))
-            connection.close()
+        except BaseException:
             with self._changed:
                 self._failing = True
                 self._ended[:0] = ended
                 self._settle_at = time.monotonic() + RETRY
+            logger.exception("%d transfers could not be entered: the gate is closed", len(ended))
+            connection.close()
         else:
-            self._failing = False
+            with self._changed:
+                self._failing = False
+                self._waits_since = time.monotonic() if self._ended else None
 
 
-def _write_all(begun: list[Transfer]) -> dict[Transfer, DataError]:
-    """Commits them; returns those that the database refuses, whose fault is not the others'."""
+def _write_all(begun: list[Transfer]) -> dict[Transfer, Exception]:
+    """Commits them; returns those that cannot be written, whose fault is not the others'."""
     try:
         _surely(lambda: _write(begun))
-    except DataError as error:
+    except _ITS_OWN_FAULT as error:
         if len(begun) == 1:
             return {begun[0]: error}
         return {each: why for one in begun for each, why in _write_all([one]).items()}
@@ -158,7 +184,9 @@ def _write(begun: list[Transfer]) -> None:
 
 def _surely(work: Callable[[], object]) -> None:
     """Once more over a new connection where the old one has gone, as after a restart."""
-    with _one_writer if connection.vendor == "sqlite" else nullcontext():
+    # A transaction of the caller's may have the database already, and who waits for that the lock.
+    is_free = connection.vendor == "sqlite" and not connection.in_atomic_block
+    with _one_writer if is_free else nullcontext():
         try:
             work()
         except (OperationalError, InterfaceError):

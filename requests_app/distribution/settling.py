@@ -32,8 +32,9 @@ from requests_app.distribution.transfers import (
 class Ending:
     """The end of one transfer as whoever sent the bytes tells it.
 
-    `sent` in bytes, None where nobody knows. `status` and `range` are given where the answer was
-    decided elsewhere (nginx), and are then what counts.
+    `sent` in bytes, None where nobody knows; up to `handed` may have left, where that is more: a
+    block that was being sent when the client hung up. `status` and `range` are given where the
+    answer was decided elsewhere (nginx), and are then what counts.
     """
 
     transfer_id: UUID
@@ -41,6 +42,7 @@ class Ending:
     outcome: Outcome
     status: int | None = None
     range: str | None = None
+    handed: int = 0
 
 
 @transaction.atomic
@@ -124,14 +126,14 @@ def _details(row: Transfer, ending: Ending) -> dict[str, Any]:
 
 
 def _count(rows: Sequence[Transfer], told: dict[UUID, Ending]) -> None:
-    """What nobody counted, counts as promised: a limit must not be avoided by hanging up."""
+    """What may have left counts, and what nobody counted: hanging up must not avoid a limit."""
     sums: dict[tuple[UUID, Any], int] = {}
     for row in rows:
         if row.kind in UNCOUNTED:
             continue
-        sent = told[row.pk].sent
-        key = (row.grant_id, day_of(row.started_at))
-        sums[key] = sums.get(key, 0) + (row.promised if sent is None else sent)
+        end, key = told[row.pk], (row.grant_id, day_of(row.started_at))
+        most = row.promised if end.sent is None else max(end.sent, end.handed)
+        sums[key] = sums.get(key, 0) + most
     for (grant_id, day), more in sorted(sums.items()):
         used = DailyUse.objects.filter(grant=grant_id, day=day)
         if more and not used.update(bytes=F("bytes") + more):

@@ -120,8 +120,8 @@ class Delivery:
         if self._sending is not None:
             self._sending.sent = sent
 
-    def end(self, sent: int) -> None:
-        """`sent` bytes left; only the first call counts."""
+    def end(self, sent: int, handed: int) -> None:
+        """`sent` bytes left, up to `handed` may have; only the first call counts."""
         if self._over:
             return
         self._over = True
@@ -131,12 +131,12 @@ class Delivery:
         outcome = Outcome.COMPLETE
         if sent < self._transfer.promised:
             outcome = Outcome.CUT if was_cut else Outcome.BROKEN
-        ending = Ending(self._transfer.pk, sent, outcome)
+        ending = Ending(self._transfer.pk, sent, outcome, handed=handed)
         journal().end(ending, promised=self._transfer.promised)
 
 
 class CountedBlocks:
-    """Blocks on their way: one counts as sent when the server comes for the next."""
+    """Blocks on their way: one is known to be sent when the server comes for the next."""
 
     def __init__(self, blocks: Iterator[bytes], delivery: Delivery) -> None:
         self._blocks, self._delivery = blocks, delivery
@@ -157,7 +157,7 @@ class CountedBlocks:
         close = getattr(self._blocks, "close", None)
         if close is not None:
             close()
-        self._delivery.end(self._sent)
+        self._delivery.end(self._sent, self._handed)
 
 
 class CountedFile:
@@ -194,4 +194,4 @@ class CountedFile:
     def close(self) -> None:
         """The server is done, or the client is gone."""
         self._stored.close()
-        self._delivery.end(self._sent)
+        self._delivery.end(self._sent, self._handed)

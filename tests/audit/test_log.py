@@ -63,6 +63,29 @@ def test_one_entry_is_written_as_many_are(django_assert_num_queries):
     assert told[0] == told[1] == told[2]
 
 
+def test_many_entries_come_in_the_order_of_their_acts_each_with_its_own_values():
+    acts = [
+        log.Act(
+            kinds.REQUEST_REJECTED,
+            by=log.Named(f"user:{n}"),
+            on=log.Named(f"access_request:{n}"),
+            details={"from": n, "to": 2**53 - 1 - n, "reason": f"{n}"},
+            source=Origin(f"192.0.2.{n % 250}", f"tool/{n}" if n % 3 else ""),
+        )
+        for n in range(300)
+    ]
+    told = [entry.pk for entry in log.record_all(acts)]
+    entries = list(Entry.objects.order_by("pk").prefetch_related("personal_values"))
+    assert [entry.pk for entry in entries] == told
+    for act, entry in zip(acts, entries, strict=True):
+        assert (entry.actor, entry.trail) == (act.by.audit_ref, act.on.audit_ref)
+        values = {item.field: item.value for item in entry.personal_values.all()}
+        origin = {"ip": act.source.ip, "user_agent": act.source.user_agent}
+        assert entry.details | values == act.details | {k: v for k, v in origin.items() if v}
+        for item in entry.personal_values.all():
+            assert entry.commitments[item.field] == commitment(item.salt, item.value)
+
+
 def test_personal_values_stay_out_of_the_entry_but_are_committed_to():
     entry = an_entry()
     assert "ada@" not in f"{entry.details}{entry.commitments}{entry.subject}"

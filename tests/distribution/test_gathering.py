@@ -4,8 +4,9 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import transaction
+from django.db import OperationalError, transaction
 
+from requests_app.distribution import gathering
 from requests_app.distribution.gathering import Gathered
 from tests.e2e.person import until
 
@@ -105,3 +106,50 @@ def test_in_a_transaction_it_is_asked_alone(threads):
         assert gathered.answer(0, 2) == 2
     assert (0, [2]) in database.rounds
     assert first.result() == 1
+
+
+def test_who_waits_for_one_that_hangs_gives_up_and_holds_up_nobody(threads, monkeypatch):
+    database, gathered, first = held(threads)
+    monkeypatch.setattr(gathering, "PATIENCE", 0.05)
+    for _ in range(2):
+        with pytest.raises(OperationalError, match="too long"):
+            gathered.answer(0, 2)
+    monkeypatch.undo()
+    last = threads.submit(gathered.answer, 0, 3)
+    waits(gathered, 1)
+    database.open.set()
+    assert (last.result(10), first.result(10)) == (3, 1)
+    assert gathered._waiting == {}
+    assert (0, [3]) in database.rounds, "nobody asks for those who are gone"
+
+
+def test_who_is_interrupted_when_it_is_to_lead_hands_that_on(threads, monkeypatch):
+    """As a signal does, or what ends a green thread, at the worst moment."""
+    database, gathered, first = held(threads)
+
+    class Interrupted:
+        def __init__(self) -> None:
+            self.called = threading.Event()
+
+        def acquire(self, **_):
+            assert self.called.wait(10)
+            raise KeyboardInterrupt
+
+        def release(self) -> None:
+            self.called.set()
+
+    class Waiting(gathering._Waiting):
+        def __init__(self, question) -> None:
+            super().__init__(question)
+            self.wake = Interrupted()
+
+    with monkeypatch.context() as changed:
+        changed.setattr(gathering, "_Waiting", Waiting)
+        gone = threads.submit(gathered.answer, 0, 2)
+        waits(gathered, 1)
+    last = threads.submit(gathered.answer, 0, 3)
+    waits(gathered, 2)
+    database.open.set()
+    assert (last.result(10), first.result(10)) == (3, 1)
+    assert isinstance(gone.exception(10), KeyboardInterrupt)
+    assert gathered._waiting == {}

@@ -50,6 +50,10 @@ def whole(transfer: Transfer) -> Ending:
     return Ending(transfer.pk, 100, Outcome.COMPLETE)
 
 
+def entered() -> int:
+    return Entry.objects.filter(kind=kinds.FILE_DOWNLOADED).count()
+
+
 def test_when_it_has_begun_its_row_is_committed(journal):
     transfer = unwritten()
     journal.begin(transfer)
@@ -95,6 +99,34 @@ def test_a_row_that_the_database_refuses_fails_alone(journal, monkeypatch):
         journal.begin(begun[1])
 
 
+def test_a_row_that_cannot_even_be_said_fails_alone(journal):
+    """Half a surrogate pair is refused before the database sees it."""
+    begun = [unwritten() for _ in range(3)]
+    begun[1].user_agent = "\udc80"
+    assert room._write_all(begun).keys() == {begun[1]}
+    assert Transfer.objects.count() == 2
+
+
+def test_inside_a_transaction_nothing_is_waited_for(journal):
+    """Who has SQLite's lock must not wait for a thread that waits for that lock."""
+    transfer = unwritten()
+
+    def begin() -> None:
+        with transaction.atomic():
+            journal.begin(transfer)
+        connection.close()
+
+    with room._one_writer, ThreadPoolExecutor(1) as threads:
+        begun = threads.submit(begin)
+        try:
+            begun.result(10)
+        finally:
+            room._one_writer.release()
+            begun.exception(10)
+            room._one_writer.acquire()
+    assert Transfer.objects.count() == 1
+
+
 def test_inside_a_transaction_the_row_is_part_of_it(journal):
     transfer = unwritten()
     with transaction.atomic():
@@ -108,7 +140,7 @@ def test_ends_are_entered_soon_and_at_the_latest_when_it_closes(journal):
     journal.begin(transfer)
     journal.end(whole(transfer))
     journal.close()
-    assert Entry.objects.filter(kind=kinds.FILE_DOWNLOADED).count() == 1
+    assert entered() == 1
 
 
 def test_a_row_is_written_while_ends_are_being_entered(journal, monkeypatch):
@@ -130,7 +162,7 @@ def test_a_row_is_written_while_ends_are_being_entered(journal, monkeypatch):
     journal.begin(unwritten())
     begun.set()
     journal.close()
-    assert Entry.objects.filter(kind=kinds.FILE_DOWNLOADED).count() == 1
+    assert entered() == 1
 
 
 def test_it_ends_although_the_last_cannot_be_entered(journal, monkeypatch):
@@ -145,9 +177,10 @@ def test_it_ends_although_the_last_cannot_be_entered(journal, monkeypatch):
     assert not journal._settler.is_alive()
 
 
-def test_what_cannot_be_entered_closes_the_gate_until_it_can(journal, monkeypatch):
+@pytest.mark.parametrize("error", [DatabaseError("disk full"), SystemExit()])
+def test_what_cannot_be_entered_closes_the_gate_until_it_can(journal, monkeypatch, error):
     def full(ended):
-        raise DatabaseError("disk full")
+        raise error
 
     transfer, next_one = unwritten(), unwritten()
     journal.begin(transfer)
@@ -159,7 +192,60 @@ def test_what_cannot_be_entered_closes_the_gate_until_it_can(journal, monkeypatc
             journal.begin(next_one)
     until("the gate is open", lambda: not journal._failing, seconds=10)
     journal.begin(next_one)
-    assert Entry.objects.filter(kind=kinds.FILE_DOWNLOADED).count() == 1
+    assert entered() == 1
+
+
+def test_while_settling_hangs_the_gate_is_closed(journal, monkeypatch):
+    hangs, goes_on = threading.Event(), threading.Event()
+    settle = room.settle
+
+    def hang(ended):
+        hangs.set()
+        assert goes_on.wait(10)
+        return settle(ended)
+
+    first, next_one = unwritten(), unwritten()
+    journal.begin(first)
+    monkeypatch.setattr(room, "settle", hang)
+    journal.end(whole(first))
+    assert hangs.wait(10)
+    with monkeypatch.context() as hasty:
+        hasty.setattr(room, "PATIENCE", 0.0)
+        with pytest.raises(GateClosed):
+            journal.begin(next_one)
+    goes_on.set()
+    until("the end is entered", lambda: journal._waits_since is None, seconds=10)
+    monkeypatch.setattr(room, "PATIENCE", 0.0)
+    journal.begin(next_one)
+    assert entered() == 1
+
+
+def test_without_a_thread_to_settle_nothing_begins(journal, monkeypatch):
+    def none_left(self):
+        raise RuntimeError("can't start new thread")
+
+    transfer = unwritten()
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", none_left)
+        with pytest.raises(GateClosed):
+            journal.begin(transfer)
+        assert not Transfer.objects.exists()
+        journal.end(whole(transfer))  # of one that began when there was
+    journal.begin(transfer)
+    journal.close()
+    assert entered() == 1
+
+
+def test_a_thread_that_has_died_is_replaced(journal, monkeypatch):
+    first, next_one = unwritten(), unwritten()
+    with monkeypatch.context() as broken:
+        broken.setattr(journal, "_work", lambda: None)
+        journal.begin(first)
+        journal.end(whole(first))
+        journal._settler.join(10)
+    journal.begin(next_one)
+    journal.close()
+    assert entered() == 1
 
 
 def test_a_token_s_last_use_is_kept(journal):

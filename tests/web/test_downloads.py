@@ -284,7 +284,7 @@ class TestEntries:
         def full(*args, **kwargs):
             raise DatabaseError("disk full")
 
-        monkeypatch.setattr(Transfer.objects, "bulk_create", full)
+        monkeypatch.setattr("requests_app.distribution.journal.insert", full)
         response = client.get(url)
         assert (response.status_code, response["Retry-After"]) == (503, "60")
         assert b"try again" in response.content
@@ -373,6 +373,11 @@ class TestSendfile:
         for signal in (request_started, request_finished):
             monkeypatch.setattr(signal, "receivers", [])
 
+    @pytest.fixture(autouse=True)
+    def _nothing_is_small(self, monkeypatch):
+        """Small files are read at once."""
+        monkeypatch.setattr("requests_app.distribution.streams._SMALL", 0)
+
     @pytest.mark.parametrize(
         ("header", "start", "count"), [({}, 0, 200_000), ({"Range": "bytes=300-"}, 300, 199_700)]
     )
@@ -459,7 +464,7 @@ class TestRefusals:
             raise DatabaseError("disk full")
 
         _, token = make_link(revoked_at=timezone.now() - timedelta(hours=1))
-        monkeypatch.setattr("requests_app.audit.log.Entry.objects.bulk_create", full)
+        monkeypatch.setattr("requests_app.audit.log.appending.append", full)
         assert client.get(file_url(token)).status_code == 403
 
 

@@ -97,7 +97,7 @@ class TestNginx:
         def refuse(*args, **details):
             raise DatabaseError("the disk is full")
 
-        monkeypatch.setattr(Transfer.objects, "bulk_create", refuse)
+        monkeypatch.setattr("requests_app.distribution.journal.insert", refuse)
         response = client.get(link)
         assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
         assert "X-Accel-Redirect" not in response

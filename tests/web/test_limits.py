@@ -4,13 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from django.test import Client
 from django.utils import timezone
 
 from requests_app.distribution import links
 from requests_app.distribution.policy import FIELDS, set_networks, set_policy
 from requests_app.distribution.settling import Ending, settle
 from requests_app.distribution.tokens import digest, new_secret, write_token
-from requests_app.distribution.transfers import SMALL, Outcome
+from requests_app.distribution.transfers import SMALL, Outcome, Transfer
 from tests.factories.distribution import GrantFactory, make_access_token, make_link, make_release
 from tests.factories.requests import approver, superuser
 from tests.factories.transfers import make_transfer
@@ -73,6 +74,18 @@ def test_as_many_bytes_a_day_as_allowed_and_not_one_more(grant, most, status):
         assert "as many bytes as it may in a day" in answer.text
     with time_machine.travel(datetime(*yesterday.timetuple()[:3], tzinfo=UTC) + timedelta(days=1)):
         assert fetch(token).status_code == 200, "a new day of UTC"
+
+
+def test_hanging_up_in_the_middle_of_a_small_file_does_not_avoid_the_limit(grant):
+    """Nobody can tell how much of its only block has left; nearly all of it may have."""
+    _, token = make_link(grant)
+    allow(grant, bytes_per_day=2 * SIZE - 1)
+    answer = Client().get(f"/d/{token}/files/{CLIP}")
+    assert len(next(answer.streaming_content)) == SIZE
+    answer._iterator.close()
+    row = Transfer.objects.get()
+    assert (row.outcome, row.bytes_sent) == (Outcome.BROKEN, 0), "no more than is known to have"
+    assert fetch(token).status_code == 429
 
 
 def test_a_link_works_to_its_last_instant(grant):
