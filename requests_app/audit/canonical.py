@@ -50,7 +50,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def are_plain(objects: Sequence[dict[str, Any]]) -> bool:
-    """Whether `plain_leaf` may be given these. Raises TypeError for what is no object."""
+    """Whether `plain` may be given these. Raises TypeError for what is no object."""
     if not "".join(set(chain.from_iterable(objects))).isascii():
         return False
     inside = chain.from_iterable(map(dict.values, objects))
@@ -62,43 +62,7 @@ def instant(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def leaf(
-    *,
-    id: int,  # noqa: A002 - the field's name in the leaf
-    at: str,
-    kind: str,
-    actor: str,
-    subject: str,
-    trail: str,
-    details: dict[str, Any],
-    commitments: dict[str, str],
-) -> bytes:
-    """Returns an entry's leaf: its canonical form. Schema: docs/reference/entries.md.
-
-    `at` as `instant` tells it.
-    """
-    return canonical(_form(id, at, kind, actor, subject, trail, details, commitments))
-
-
-def plain_leaf(  # noqa: PLR0917 - by name takes a tenth longer, for each of a million
-    number: int,
-    at: str,
-    kind: str,
-    actor: str,
-    subject: str,
-    trail: str,
-    details: dict[str, Any],
-    commitments: dict[str, str],
-) -> bytes:
-    """Returns what `leaf` does, sooner, for objects that `are_plain`.
-
-    Raises TypeError for a number or a text that has no canonical form.
-    """
-    form = _form(number, at, kind, actor, subject, trail, details, commitments)
-    return orjson.dumps(form, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
-
-
-def _form(  # noqa: PLR0917 - as above
+def form(  # noqa: PLR0917 - by name takes a tenth longer, for each of a million
     number: int,
     at: str,
     kind: str,
@@ -108,6 +72,10 @@ def _form(  # noqa: PLR0917 - as above
     details: dict[str, Any],
     commitments: dict[str, str],
 ) -> dict[str, Any]:
+    """Returns what an entry says, `at` as `instant` tells it; its canonical form is its leaf.
+
+    Schema: docs/reference/entries.md.
+    """
     return {
         "actor": actor,
         "at": at,
@@ -119,6 +87,14 @@ def _form(  # noqa: PLR0917 - as above
         "trail": trail,
         "v": FORMAT,
     }
+
+
+def plain(said: dict[str, Any]) -> bytes:
+    """Returns what `canonical` does, sooner, of a `form` with objects that `are_plain`.
+
+    Raises TypeError for a number or a text that has no canonical form.
+    """
+    return orjson.dumps(said, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
 
 
 def new_salt() -> str:

@@ -57,15 +57,9 @@ def leaf(row: Row) -> bytes:
     Raises ValueError, TypeError, AttributeError or RecursionError for what cannot be read.
     """
     _, _, number, at, kind, actor, subject, trail, details, commitments = row
-    return canonical.leaf(
-        id=number,
-        at=instant(at),
-        kind=kind,
-        actor=actor,
-        subject=subject,
-        trail=trail,
-        details=decode(details),
-        commitments=decode(commitments),
+    objects = decode(details), decode(commitments)
+    return canonical.canonical(
+        canonical.form(number, instant(at), kind, actor, subject, trail, *objects)
     )
 
 

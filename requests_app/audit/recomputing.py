@@ -63,7 +63,7 @@ def _at_once(rows: Sequence[placed.Row]) -> list[_Found]:
     details, commitments = objects[: len(rows)], objects[len(rows) :]
     times = [placed.instant(row[3]) for row in rows]
     leaves = [
-        canonical.plain_leaf(row[2], at, row[4], row[5], row[6], row[7], said, committed)
+        canonical.plain(canonical.form(row[2], at, row[4], row[5], row[6], row[7], said, committed))
         for row, at, said, committed in zip(rows, times, details, commitments, strict=True)
     ]
     return list(zip(leaves, times, commitments, strict=True))

@@ -57,16 +57,18 @@ def sequence_batch() -> int:
 
 def leaf_of(entry: Entry) -> bytes:
     """Returns the canonical form of an entry as it is stored."""
-    return canonical.leaf(
-        id=entry.pk,
-        at=canonical.instant(entry.at),
-        kind=entry.kind,
-        actor=entry.actor,
-        subject=entry.subject,
-        trail=entry.trail,
-        details=entry.details,
-        commitments=entry.commitments,
+    at = canonical.instant(entry.at)
+    said = canonical.form(
+        entry.pk,
+        at,
+        entry.kind,
+        entry.actor,
+        entry.subject,
+        entry.trail,
+        entry.details,
+        entry.commitments,
     )
+    return canonical.canonical(said)
 
 
 def waiting_since() -> datetime | None:

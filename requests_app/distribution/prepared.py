@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection, models
-from django.db.models import CharField, Expression, Lookup, QuerySet, UUIDField
+from django.db.models import CharField, Expression, Lookup, QuerySet
 from django.db.models.query import get_related_populators
 
 M = TypeVar("M", bound=models.Model)
@@ -78,7 +78,6 @@ class AnyOf(Lookup):
         return form.format(column, values), [*before, *after]
 
 
-UUIDField.register_lookup(AnyOf)
 CharField.register_lookup(AnyOf)
 
 

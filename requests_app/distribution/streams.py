@@ -18,7 +18,6 @@ __all__ = ["BLOCK", "FileSlice", "open_slice", "stream"]
 BLOCK: Final = 256 * 1024
 """Bytes of a block: of local files one download holds no more in memory, give or take one."""
 
-
 _SMALL: Final = 64 * 1024
 """Bytes that are read and sent sooner than the kernel is told where they lie."""
 

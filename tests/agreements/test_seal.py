@@ -29,17 +29,7 @@ from requests_app.agreements.timestamps import Authority
 from requests_app.agreements.trust import Trust
 from requests_app.agreements.verification import Finding, verify
 from requests_app.errors import Misconfigured
-from tests.factories.seals import countersigned_pdf, key_in, pem, sealed_pdf
-
-
-@pytest.fixture(scope="module")
-def key(tmp_path_factory):
-    return key_in(tmp_path_factory.mktemp("keys"))
-
-
-@pytest.fixture(scope="module")
-def sealed(key):
-    return sealed_pdf(key)
+from tests.factories.seals import countersigned_pdf, pem
 
 
 @pytest.fixture(scope="module")

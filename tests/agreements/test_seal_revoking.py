@@ -35,16 +35,6 @@ def declare(row, since=None, **changes):
     return revoke(certificate=row.serial, since=since or timezone.now(), **given)
 
 
-@pytest.fixture(scope="module")
-def key(tmp_path_factory):
-    return key_in(tmp_path_factory.mktemp("keys"))
-
-
-@pytest.fixture(scope="module")
-def sealed(key):
-    return sealed_pdf(key)
-
-
 @pytest.fixture
 def row():
     """The certificate that seals now, recorded."""

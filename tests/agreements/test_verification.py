@@ -35,18 +35,8 @@ from tests.factories.seals import key_in, pem, rendered_pdf, sealed_pdf
 
 
 @pytest.fixture(scope="module")
-def key(tmp_path_factory):
-    return key_in(tmp_path_factory.mktemp("keys"))
-
-
-@pytest.fixture(scope="module")
 def trust(key):
     return Trust.from_pem(pem(*key.chain, key.certificate))
-
-
-@pytest.fixture(scope="module")
-def sealed(key):
-    return sealed_pdf(key)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from requests_app.audit.canonical import canonical, instant, leaf
+from requests_app.audit.canonical import canonical, form, instant
 
 _scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 JSON = st.recursive(
@@ -28,8 +28,8 @@ def test_it_is_the_form_of_the_reference_implementation(value):
 
 
 def test_a_leaf_is_what_the_reference_page_shows():
-    made = leaf(
-        id=7,
+    said = form(
+        number=7,
         at=instant(datetime(2026, 1, 31, 12, 0, tzinfo=UTC)),
         kind="applicant:session:opened",
         actor="user:7",
@@ -38,7 +38,7 @@ def test_a_leaf_is_what_the_reference_page_shows():
         details={"method": "password"},
         commitments={"ip": "00"},
     )
-    assert made == (
+    assert canonical(said) == (
         b'{"actor":"user:7","at":"2026-01-31T12:00:00.000000Z","commitments":{"ip":"00"},'
         b'"details":{"method":"password"},"id":7,"kind":"applicant:session:opened",'
         b'"subject":"user:7","trail":"user:7","v":1}'

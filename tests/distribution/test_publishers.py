@@ -125,7 +125,7 @@ def free_at_last() -> bool:
     return False
 
 
-@pytest.mark.skipif("connection.vendor != 'postgresql'")
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite's lock is a file's")
 def test_who_lost_the_lock_publishes_nothing(dataset, folder):
     """The server was restarted, or somebody ended the connection that held the lock."""
 
