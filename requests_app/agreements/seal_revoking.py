@@ -8,7 +8,7 @@ import re
 from datetime import datetime
 from typing import Final
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -21,6 +21,8 @@ from requests_app.requests import reasons
 
 NO_REASON: Final = "Say why: the reason is published with the certificate."
 LONGEST: Final = 500
+_TURN: Final = 0x5EA1
+"""Key of PostgreSQL's advisory lock: shared by what is sealed, alone for what is declared."""
 
 
 @transaction.atomic
@@ -35,6 +37,7 @@ def revoke(*, certificate: str, since: datetime, reason: str, by: log.Audited) -
     same for each further certificate for its key, for whoever has the key seals under any of them.
     From now on nothing is sealed with it; its seals count only where they are shown to be older.
     """
+    _take_turn("pg_advisory_xact_lock")
     found, since = _find(certificate), since.replace(microsecond=0)
     said = " ".join(reasons.clean(reason, required=NO_REASON).split())
     if len(said) > LONGEST:
@@ -61,7 +64,11 @@ def _declare(
 
 
 def require_unrevoked(key: SealKey) -> None:
-    """Raises Misconfigured when a certificate for a key was declared invalid, from whenever."""
+    """Raises Misconfigured when a certificate for a key was declared invalid, from whenever.
+
+    Inside a transaction it stays so until that ends: a declaration waits.
+    """
+    _take_turn("pg_advisory_xact_lock_shared")
     if any(row.invalid_from for row in certificates.for_key(key.certificate)):
         raise Misconfigured(
             f"The seal's certificate {key.certificate.serial_number:x}, or another for the same "
@@ -69,6 +76,13 @@ def require_unrevoked(key: SealKey) -> None:
             "in the embedded shape `manage.py rotate_seal_key` makes one. What waits is sealed "
             "then."
         )
+
+
+def _take_turn(lock: str) -> None:
+    """Until the transaction ends. SQLite has one writer anyway."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {lock}(%s)", [_TURN])
 
 
 def sealed_since(row: SealRevocation) -> list[str]:

@@ -40,6 +40,7 @@ def sign_manifest(*, release_id: int | str) -> ManifestSignature:
     require_unrevoked(key)
     content = detached.sign(package_of(release).manifest, key)
     with transaction.atomic():
+        require_unrevoked(key)  # it may have been declared since
         row, created = ManifestSignature.objects.get_or_create(
             release=release, defaults={"content": content, "certificate": certificates.record(key)}
         )

@@ -1,12 +1,14 @@
 """A certificate of the seal that was declared invalid: what is refused, and what still counts."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from requests_app.agreements import certificates, records, retrying, sealing_keys
@@ -166,6 +168,29 @@ class TestSealing:
         declare(row, timezone.now() - timedelta(days=9999))
         with pytest.raises(Misconfigured):
             require_unrevoked(sealing_keys.load())
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
+@pytest.mark.django_db(transaction=True)
+def test_it_is_not_declared_between_the_last_look_and_the_keeping_of_what_was_sealed():
+    row = certificates.record(sealing_keys.load())
+
+    def impatient() -> None:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = 50")
+            declare(row)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as other:
+        with transaction.atomic():
+            require_unrevoked(sealing_keys.load())
+            with pytest.raises(OperationalError, match="lock timeout"):
+                other.submit(impatient).result()
+        other.submit(impatient).result()
+    with pytest.raises(Misconfigured):
+        require_unrevoked(sealing_keys.load())
 
 
 @pytest.mark.django_db

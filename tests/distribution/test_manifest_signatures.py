@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from requests_app.agreements import certificates, sealing_keys
+from requests_app.agreements import certificates, detached, sealing_keys
 from requests_app.agreements.seal_revoking import revoke
 from requests_app.audit import kinds, log
 from requests_app.audit.models import Entry
@@ -103,6 +103,19 @@ def test_what_is_signed_is_the_root_of_the_release(release):
 def test_nothing_is_signed_with_a_certificate_that_was_declared_invalid(release):
     row = certificates.record(sealing_keys.load())
     revoke(certificate=row.serial, since=timezone.now(), reason="Stolen.", by=log.OPERATOR)
+    with pytest.raises(Misconfigured):
+        sign_manifest(release_id=release.pk)
+    assert not ManifestSignature.objects.exists()
+
+
+def test_what_was_being_signed_when_it_was_declared_is_not_kept(release, monkeypatch):
+    row, sign = certificates.record(sealing_keys.load()), detached.sign
+
+    def declared_meanwhile(*given):
+        revoke(certificate=row.serial, since=timezone.now(), reason="Stolen.", by=log.OPERATOR)
+        return sign(*given)
+
+    monkeypatch.setattr(detached, "sign", declared_meanwhile)
     with pytest.raises(Misconfigured):
         sign_manifest(release_id=release.pk)
     assert not ManifestSignature.objects.exists()
