@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from requests_app import conf
 from requests_app.distribution.access import credentials_in_force
-from requests_app.distribution.transfers import Transfer, unsettled
+from requests_app.distribution.transfers import Transfer, byte_count, unsettled
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ class Watcher:
 
 def _sent_so_far(found: Sequence[Sending]) -> dict[str, Case]:
     """For whoever watches a download of hours; what is entered is told at its end alone."""
-    told = [When(pk=each.transfer_id, then=each.sent) for each in found if each.sent]
+    told = [When(pk=each.transfer_id, then=byte_count(each.sent)) for each in found if each.sent]
     if not told:
         return {}
     return {"bytes_sent": Case(*told, default=F("bytes_sent"), output_field=BigIntegerField())}

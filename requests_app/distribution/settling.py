@@ -22,6 +22,7 @@ from requests_app.distribution.transfers import (
     DailyUse,
     Outcome,
     Transfer,
+    byte_count,
     day_of,
     left_behind,
     unsettled,
@@ -136,9 +137,9 @@ def _count(rows: Sequence[Transfer], told: dict[UUID, Ending]) -> None:
         sums[key] = sums.get(key, 0) + most
     for (grant_id, day), more in sorted(sums.items()):
         used = DailyUse.objects.filter(grant=grant_id, day=day)
-        if more and not used.update(bytes=F("bytes") + more):
+        if more and not used.update(bytes=F("bytes") + byte_count(more)):
             DailyUse.objects.get_or_create(grant_id=grant_id, day=day, defaults={"bytes": 0})
-            used.update(bytes=F("bytes") + more)
+            used.update(bytes=F("bytes") + byte_count(more))
 
 
 def _close(rows: Sequence[Transfer], told: dict[UUID, Ending]) -> None:

@@ -21,7 +21,14 @@ from django.db.models.lookups import GreaterThan
 from requests_app import conf
 from requests_app.distribution.models import Grant
 from requests_app.distribution.policy import Limits, limits_of
-from requests_app.distribution.transfers import UNCOUNTED, DailyUse, day_of, lasting, unsettled
+from requests_app.distribution.transfers import (
+    UNCOUNTED,
+    DailyUse,
+    byte_count,
+    day_of,
+    lasting,
+    unsettled,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,7 @@ def use_of(grant: Grant, now: datetime) -> Use:
     row: Any = (
         Grant.objects.filter(pk=grant.pk)
         .select_related("dataset__download_policy")
-        .annotate(**use_columns(day_of(now), own_most(), "pk"))
+        .annotate(**use_columns(day_of(now), byte_count(own_most()), "pk"))
         .defer("dataset__card")
         .get()
     )

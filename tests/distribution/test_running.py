@@ -33,13 +33,13 @@ def test_each_row_is_told_how_far_its_own_transfer_is(watcher, line, django_asse
     link, long_ago = make_link()[0], timezone.now() - timedelta(hours=1)
     rows = [make_transfer(link, seen_at=long_ago) for _ in range(3)]
     sending = [watcher.add(row, line) for row in rows]
-    sending[0].sent, sending[1].sent = 40, 7
+    sending[0].sent, sending[1].sent = 17_000_000_000, 7
     with django_assert_num_queries(2):
         watcher.look()
     for row in rows:
         row.refresh_from_db()
         assert row.seen_at > long_ago
-    assert [row.bytes_sent for row in rows] == [40, 7, None]
+    assert [row.bytes_sent for row in rows] == [17_000_000_000, 7, None]
 
 
 def test_what_has_ended_meanwhile_keeps_what_was_entered(watcher, line):

@@ -96,6 +96,12 @@ def test_what_cannot_be_entered_is_not_settled(monkeypatch):
     assert settle([whole(transfer)]) == 1
 
 
+def test_many_gigabytes_at_once_are_counted_whole():
+    link, _ = make_link()
+    settle([whole(make_transfer(link, promised=8_500_000_000)) for _ in range(2)])
+    assert DailyUse.objects.get(grant=link.grant).bytes == 17_000_000_000
+
+
 def test_what_nobody_counted_uses_up_the_day_as_promised():
     link, _ = make_link()
     settle([Ending(make_transfer(link).pk, None, Outcome.HANDED_OUT)])
@@ -121,7 +127,7 @@ def test_what_a_line_takes_at_once_is_not_counted_as_running(promised, running):
 def test_what_is_promised_is_added_up_where_bytes_are_limited(settings):
     link, _ = make_link()
     make_transfer(link)
-    for most, promised in ((0, 0), (1000, 100)):
+    for most, promised in ((0, 0), (1000, 100), (2**32, 100)):
         settings.BYTES_PER_DAY = most
         assert use_of(link.grant, timezone.now()).bytes_promised == promised
     DownloadPolicy.objects.create(dataset=link.grant.dataset, bytes_per_day=0)
