@@ -1,9 +1,9 @@
 """A gigabyte over loopback: through nginx after the gate has judged, and from the portal alone.
 
 Baseline is an nginx of its own that sends the same file with sendfile and asks nobody. curl fetches
-and throws away. With nginx it is the production shape, with PostgreSQL; alone the embedded one. A
-gigabyte in eight parts takes a third of a second, of which eight questions at once are a tenth; one
-for each connection tells what flows. The last row is how long a ninth client waits for its first
+and throws away. With nginx it is the production shape, with PostgreSQL; alone the embedded one. An
+eighth of it for each of eight connections takes a quarter of a second, of which eight questions at
+once are a tenth: it tells what asking costs, the row above it what flows. The last row is how long a ninth client waits for its first
 byte from the portal alone while eight others fetch slowly.
 """
 
@@ -45,18 +45,17 @@ def main() -> None:
         ours = f"http://127.0.0.1:{gate}/d/{world['large_token']}/files/large.mp4"
         itself = f"http://127.0.0.1:{alone}/d/{world_alone['large_token']}/files/large.mp4"
         rows = [
-            _row("1 GB, nginx X-Accel, 1 conn.", ours, theirs, 1),
-            _row("1 GB, nginx X-Accel, 8 conn.", ours, theirs, 8),
-            _row("1 GB each, nginx X-Accel, 8 conn.", ours, theirs, 8, each=GIGABYTE),
-            _row("1 GB, portal alone, 1 conn.", itself, theirs, 1),
+            _row("1 GB, nginx X-Accel, 1 connection", ours, theirs, 1),
+            _row("1 GB each, nginx X-Accel, 8 connections", ours, theirs, 8),
+            _row("an eighth each, nginx X-Accel, 8 connections", ours, theirs, 8, GIGABYTE // 8),
+            _row("1 GB, portal alone, 1 connection", itself, theirs, 1),
             _ninth(itself, theirs),
         ]
     report("serving", rows)
 
 
-def _row(measure: str, ours: str, theirs: str, connections: int, each: int = 0) -> Row:
-    """One gigabyte in all, in as many parts as there are connections; or `each` so many bytes."""
-    each = each or GIGABYTE // connections
+def _row(measure: str, ours: str, theirs: str, connections: int, each: int = GIGABYTE) -> Row:
+    """So many connections at once, each of which fetches `each` bytes."""
     fetch_ours, fetch_theirs = (
         lambda url=url: _fetch(url, connections, each) for url in (ours, theirs)
     )
