@@ -39,7 +39,7 @@ def content_security_policy(get_response: Handler) -> Handler:
 
 
 def readable(get_response: Handler) -> Handler:
-    """Refuses a body or query that no page of ours sends, before anything reads it.
+    """Refuses a body, query or cookie that no page of ours sends, before anything reads it.
 
     A file of any size would be written to the disk first, whoever sends it. And Django, asked for a
     form that is not UTF-8, fails again while it makes the page that says so.
@@ -55,12 +55,20 @@ def readable(get_response: Handler) -> Handler:
             return render(request, "web/sentence.html", context, status=413)
         charset = (request.content_params or {}).get("charset", "utf-8")
         foreign = request.content_type == FORM and charset.lower() not in {"utf-8", "utf8"}
-        # No text of ours holds a NUL, and PostgreSQL cannot even look for one.
-        if foreign or "%00" in request.META.get("QUERY_STRING", ""):
+        if foreign or _has_nul(request):
             return render(request, "400.html", status=400)
         return get_response(request)
 
     return middleware
+
+
+def _has_nul(request: HttpRequest) -> bool:
+    """No text of ours holds one, and PostgreSQL cannot even look for it: not for a session either.
+
+    In a cookie it is spelt as an octal escape within quotation marks, which Django reads.
+    """
+    query = request.META.get("QUERY_STRING", "")
+    return "%00" in query or any("\0" in value for value in request.COOKIES.values())
 
 
 def _length(request: HttpRequest) -> int:

@@ -107,6 +107,14 @@ def test_a_nul_in_a_query_is_a_bad_request(client: Client, where: str) -> None:
     assert client.get(where).status_code == HTTPStatus.BAD_REQUEST
 
 
+@pytest.mark.parametrize("where", ["/", "/requests/", "/accounts/login/", "/admin/"])
+@pytest.mark.parametrize("name", ["sessionid", "other"])
+def test_a_nul_in_a_cookie_is_a_bad_request(client: Client, where: str, name: str) -> None:
+    response = client.get(where, headers={"cookie": f'{name}="abcdefgh\\000"'})
+    assert response.status_code == HTTPStatus.BAD_REQUEST
+    assert "We could not read that" in response.text
+
+
 def test_too_many_attempts_are_told_to_wait(
     client: Client, settings: pytest.FixtureRequest
 ) -> None:
