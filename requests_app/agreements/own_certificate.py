@@ -6,6 +6,7 @@ would see besides.
 """
 
 import asyncio
+import unicodedata
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from io import BytesIO
@@ -150,8 +151,8 @@ async def _check(issued: bytes, uploaded: bytes, issued_at: datetime) -> Certifi
     require_in_force(signature, issued_at)
     _require_nothing_else(issued, reader)
     return Certificate(
-        subject=certificate.subject.human_friendly[:500],
-        issuer=certificate.issuer.human_friendly[:500],
+        subject=_legible(certificate.subject),
+        issuer=_legible(certificate.issuer),
         serial=f"{certificate.serial_number:x}",
         sha256=fingerprint(certificate),
         algorithm=algorithm(certificate),
@@ -160,6 +161,12 @@ async def _check(issued: bytes, uploaded: bytes, issued_at: datetime) -> Certifi
         signed_at=at,
         trusted=await _trusted(certificate, signature),
     )
+
+
+def _legible(name: x509.Name) -> str:
+    """Whoever made the certificate wrote it: a NUL, which PostgreSQL keeps in no text, is legal."""
+    text = str(name.human_friendly)[:500]
+    return "".join("?" if unicodedata.category(char) == "Cc" else char for char in text)
 
 
 def _only_signature(reader: PdfFileReader) -> EmbeddedPdfSignature:

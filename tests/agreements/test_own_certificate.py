@@ -231,6 +231,16 @@ class TestTheWay:
             assert told.count("Signature is Valid") == 3
             assert told.count("Total document signed") == 1
 
+    def test_a_name_that_cannot_be_shown_is_kept_legible(self):
+        access_request, agreement = chosen()
+        issued = own_signing.issue_document(agreement_id=agreement.pk)
+        signed = sign_pdf(bytes(issued.content), certificate("Ada\0\nLarus"))
+        kept = own_signing.accept(
+            access_request_id=access_request.pk, by=access_request.applicant, content=signed
+        )
+        for name in ("subject", "issuer"):
+            assert kept.certificate[name] == "Common Name: Ada??Larus"
+
     def test_a_key_that_was_replaced_since_the_document_was_issued_makes_nothing_in_it_untrue(
         self, ada, tmp_path, settings
     ):
