@@ -120,7 +120,9 @@ def _made(agreement: Agreement, kind: Kind) -> AgreementDocument | None:
 @transaction.atomic
 def _keep(agreement: Agreement, kind: Kind, content: bytes, seal: Seal) -> AgreementDocument:
     # The request's row: production's roles may not lock what they may not change.
-    AccessRequest.objects.select_for_update(of=("self",)).get(pk=agreement.access_request_id)
+    AccessRequest.objects.select_for_update(of=("self",), no_key=True).get(
+        pk=agreement.access_request_id
+    )
     if (made := _made(agreement, kind)) is not None:
         return made
     require_unrevoked(seal.key)  # it may have been declared since

@@ -168,7 +168,8 @@ def lock_signatory(signatory_id: UUID | str, by: User) -> Signatory:
 
 def lock_request(chosen: object) -> AccessRequest | None:
     """Locks the one request whose key `chosen` names: everything about signatures waits for it."""
-    return AccessRequest.objects.select_for_update(of=("self",)).filter(pk__in=chosen).first()  # type: ignore[misc]
+    locked = AccessRequest.objects.select_for_update(of=("self",), no_key=True)
+    return locked.filter(pk__in=chosen).first()  # type: ignore[misc]
 
 
 def is_over(agreement: Agreement) -> bool:

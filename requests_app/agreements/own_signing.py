@@ -73,7 +73,9 @@ def issue_document(*, agreement_id: UUID | str) -> IssuedDocument | None:
 
 @transaction.atomic
 def _keep_issued(agreement: Agreement, content: bytes) -> IssuedDocument | None:
-    AccessRequest.objects.select_for_update(of=("self",)).get(pk=agreement.access_request_id)
+    AccessRequest.objects.select_for_update(of=("self",), no_key=True).get(
+        pk=agreement.access_request_id
+    )
     if not _to_be_issued().filter(pk=agreement.pk).exists():
         return None
     digest = hashlib.sha256(content).hexdigest()
@@ -138,7 +140,7 @@ def _keep_signed(
     found: own_certificate.Certificate,
     by: User,
 ) -> OwnSignature:
-    locked = AccessRequest.objects.select_for_update(of=("self",))
+    locked = AccessRequest.objects.select_for_update(of=("self",), no_key=True)
     if _waiting_for(access_request_id, by, locked) != issued:
         raise Conflict("No document waits for your signature now.")
     signature = OwnSignature.objects.create(

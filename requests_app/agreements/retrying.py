@@ -69,7 +69,9 @@ def _try(kind: Kind, agreement_id: UUID | str, make: Callable[[], Made]) -> Made
 @transaction.atomic
 def _pause(kind: Kind, agreement_id: UUID | str, error: Exception) -> FailedDocument:
     FailedDocument.objects.get_or_create(agreement_id=agreement_id, kind=kind)
-    rows = FailedDocument.objects.select_for_update(of=("self",)).select_related("agreement")
+    rows = FailedDocument.objects.select_for_update(of=("self",), no_key=True).select_related(
+        "agreement"
+    )
     failed = rows.get(agreement__pk=agreement_id, kind=kind)
     failed.not_before = timezone.now() + FIRST_PAUSE * 2 ** min(failed.attempts, LONGEST_PAUSE)
     failed.attempts += 1

@@ -72,7 +72,7 @@ def sign(
     """
     access_request = transitions.lock(access_request_id, Verb.SIGN, by)
     # Also keeps a new text version, and the next agreement's number, out until this is committed.
-    dataset = Dataset.objects.select_for_update().get(pk=access_request.dataset_id)
+    dataset = Dataset.objects.select_for_update(no_key=True).get(pk=access_request.dataset_id)
     verdict = require_verified(by)
     completeness.require_complete(access_request)
     agreement = put_signature(

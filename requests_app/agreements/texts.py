@@ -27,7 +27,7 @@ def load_texts(*, dataset: Dataset, by: log.Audited, folder: Path = FOLDER) -> A
     already bears the number, or a later version is in force: what people have signed stays as it
     is. Effects: a row and an entry, if the version is new.
     """
-    locked = Dataset.objects.select_for_update().get(pk=dataset.pk)
+    locked = Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
     name = str(locked.card["daa"])
     number, body = _read(folder, name)
     read_wording(body)

@@ -38,7 +38,7 @@ def claim(
 
     The claim lapses after a pause that doubles with every attempt, up to 17 hours.
     """
-    post = due(receivers).select_for_update().filter(pk=post_id).first()
+    post = due(receivers).select_for_update(no_key=True).filter(pk=post_id).first()
     checkpoint = checkpoints.latest()
     if post is None or checkpoint is None:
         return None

@@ -43,7 +43,7 @@ def load_dataset(*, card_path: Path, by: log.Audited) -> Loaded:
     stored = json.loads(json.dumps(card.as_data()))  # as it will come back from the database
     facts = {"title": card.title, "card": stored, "card_sha256": sha256}
     with transaction.atomic():
-        dataset = Dataset.objects.select_for_update().filter(slug=card.slug).first()
+        dataset = Dataset.objects.select_for_update(no_key=True).filter(slug=card.slug).first()
         if dataset is None:
             dataset, outcome, previous = Dataset(slug=card.slug), Outcome.CREATED, None
         elif (dataset.card_sha256, dataset.card) == (sha256, stored):

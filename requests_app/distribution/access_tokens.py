@@ -53,7 +53,7 @@ def revoke_token(*, token_id: UUID | str, by: User) -> AccessToken:
     Raises NotFound for anybody but the holder of its grant, Conflict when it is closed already.
     """
     token = (
-        AccessToken.objects.select_for_update(of=("self",))
+        AccessToken.objects.select_for_update(of=("self",), no_key=True)
         .select_related("grant")
         .filter(pk=token_id, grant__applicant=by)
         .first()
@@ -70,7 +70,9 @@ def revoke_tokens(*, grant: Grant, by: User) -> int:
 
     Returns how many. Writes one entry for each.
     """
-    opened = grant.access_tokens.select_for_update(of=("self",)).filter(revoked_at=None)
+    opened = grant.access_tokens.select_for_update(of=("self",), no_key=True).filter(
+        revoked_at=None
+    )
     return len([_close(token, by) for token in opened])
 
 

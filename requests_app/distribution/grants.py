@@ -80,7 +80,9 @@ def give_up_grants(*, access_request: AccessRequest, by: User) -> list[Grant]:
     Writes one entry for each.
     """
     now = timezone.now()
-    locked = Grant.objects.select_for_update(of=("self",)).filter(access_request=access_request)
+    locked = Grant.objects.select_for_update(of=("self",), no_key=True).filter(
+        access_request=access_request
+    )
     active = [grant for grant in locked if grant.state(now) is GrantState.ACTIVE]
     for grant in active:
         grant.revoked_at, grant.revoked_reason = now, "The applicant withdrew the request."
@@ -92,7 +94,7 @@ def give_up_grants(*, access_request: AccessRequest, by: User) -> list[Grant]:
 def lock_grant(grant_id: UUID | str) -> Grant:
     """The grant with its row locked, for use inside a transaction. Raises NotFound."""
     grant = (
-        Grant.objects.select_for_update(of=("self",))
+        Grant.objects.select_for_update(of=("self",), no_key=True)
         .select_related("applicant", "dataset", "access_request__dataset")
         .filter(pk=grant_id)
         .first()

@@ -74,7 +74,7 @@ def revoke_link(*, link_id: UUID | str, by: User, reason: str) -> DownloadLink:
     """
     reason = reasons.clean(reason, required=NO_REASON)
     link = (
-        DownloadLink.objects.select_for_update(of=("self",))
+        DownloadLink.objects.select_for_update(of=("self",), no_key=True)
         .select_related("grant__access_request__dataset")
         .filter(pk=link_id)
         .first()
@@ -110,7 +110,7 @@ def grants_without_link() -> QuerySet[Grant]:
 
 def _close(grant: Grant, now: datetime, *, keep: int, reason: str) -> None:
     """Closes the open links of a grant but for the newest; one entry for each."""
-    rows = grant.links.select_for_update(of=("self",)).filter(revoked_at=None)
+    rows = grant.links.select_for_update(of=("self",), no_key=True).filter(revoked_at=None)
     found = [link for link in rows.order_by("-created_at", "pk") if link.is_open(now)]
     for link in found[keep:]:
         link.revoked_at = now

@@ -113,7 +113,7 @@ def _follow_some(folder: Path) -> tuple[int, bool]:
     """
     for name in (LOG, ROTATED):
         LogPosition.objects.get_or_create(name=name)
-    locked = LogPosition.objects.select_for_update().order_by("name")
+    locked = LogPosition.objects.select_for_update(no_key=True).order_by("name")
     positions = {position.name: position for position in locked.filter(name__in=(LOG, ROTATED))}
     _follow_the_renaming(folder, positions[LOG], positions[ROTATED])
     texts = [_read(folder, positions[name]) for name in (ROTATED, LOG)]

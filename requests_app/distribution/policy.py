@@ -112,7 +112,7 @@ def set_policy(*, dataset_id: int, values: Mapping[str, Any], by: User) -> Downl
     if not (by.is_active and by.is_superuser):
         raise Refused("Only superusers set what a dataset allows of downloads.")
     check_values(values)
-    dataset = Dataset.objects.select_for_update().get(pk=dataset_id)
+    dataset = Dataset.objects.select_for_update(no_key=True).get(pk=dataset_id)
     policy = policy_of(dataset_id) or DownloadPolicy(dataset=dataset)
     before = {name: getattr(policy, name) for name in FIELDS}
     after = {name: values[name] for name in FIELDS}

@@ -193,7 +193,7 @@ def _finish(
     draft.write(MANIFEST, io.BytesIO(text))
     draft.settle()
     with transaction.atomic():
-        Dataset.objects.select_for_update().get(pk=release.dataset_id)
+        Dataset.objects.select_for_update(no_key=True).get(pk=release.dataset_id)
         _refuse_again(release)
         _insert(release, rows, by=by)
         still_only()

@@ -56,7 +56,7 @@ def settle(endings: Iterable[Ending]) -> int:
     told = {ending.transfer_id: ending for ending in endings}
     if not told:
         return 0
-    locked = unsettled().select_for_update().filter(pk__in=told).order_by("pk").in_bulk()
+    locked = unsettled().select_for_update(no_key=True).filter(pk__in=told).order_by("pk").in_bulk()
     rows = [locked[pk] for pk in told if pk in locked]  # entered in the order they ended
     for row in rows:
         if row.cut_at is not None and told[row.pk].outcome is Outcome.BROKEN:

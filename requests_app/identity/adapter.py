@@ -82,7 +82,7 @@ class AccountAdapter(DefaultAccountAdapter):
     @transaction.atomic
     def confirm_email(self, request: Request, email_address: EmailAddress) -> bool:
         """Marks the address as verified, unless its mailbox got another account meanwhile."""
-        user = User.objects.select_for_update().get(pk=email_address.user_id)
+        user = User.objects.select_for_update(no_key=True).get(pk=email_address.user_id)
         holder = applicants.account_with(email_address.email)
         if holder is not None and holder.pk != user.pk:
             failed, said = "account/messages/email_confirmation_failed.txt", email_address.email

@@ -50,7 +50,7 @@ def pseudonymise(*, user_id: int, by: log.Audited, reason: str) -> User:
     addresses are gone, so are open sessions; one entry with the `reason`, which must not name the
     person.
     """
-    user = User.objects.select_for_update().filter(pk=user_id).first()
+    user = User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
     if user is None:
         raise NotFound("There is no such account.")
     if user.pseudonymised_at is not None:

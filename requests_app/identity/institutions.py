@@ -58,9 +58,9 @@ def load(*, batch: Batch, by: log.Audited) -> Loaded:
     """
     known = {
         domain: (name, standing)
-        for domain, name, standing in InstitutionDomain.objects.select_for_update().values_list(
-            "domain", "name", "standing"
-        )
+        for domain, name, standing in InstitutionDomain.objects.select_for_update(
+            no_key=True
+        ).values_list("domain", "name", "standing")
     }
     added, changed, unchanged, kept = 0, 0, 0, 0
     writes: list[InstitutionDomain] = []

@@ -30,7 +30,7 @@ def change_roles(
     """
     if not (by.is_active and by.is_superuser):
         raise Refused("Only superusers change roles.")
-    user = User.objects.select_for_update().filter(pk=user_id).first()
+    user = User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
     if user is None:
         raise NotFound("There is no such user.")
     if user.pk == by.pk and not (is_active and is_staff and is_superuser):

@@ -23,7 +23,7 @@ def rule(*, domain: str, standing: str, name: str, by: User) -> InstitutionDomai
     host = ruled_host(domain)
     if standing not in {Standing.ALLOW, Standing.DENY}:
         raise Invalid("Choose.", {"standing": ["Choose whether to accept or to refuse it."]})
-    row = InstitutionDomain.objects.select_for_update().filter(domain=host).first()
+    row = InstitutionDomain.objects.select_for_update(no_key=True).filter(domain=host).first()
     previous = row.standing if row else ""
     row = row or InstitutionDomain(domain=host)
     row.standing, row.name, row.source = standing, name.strip(), by.audit_ref

@@ -38,7 +38,9 @@ def end_signing(*, access_request_id: UUID | str) -> AgreementVoid | None:
     Safe to run twice. Effects, all or none: the agreement void, one entry, and messages to the
     holder and to each who was invited and did not decline.
     """
-    locked = AccessRequest.objects.select_for_update(of=("self",)).filter(pk=access_request_id)
+    locked = AccessRequest.objects.select_for_update(of=("self",), no_key=True).filter(
+        pk=access_request_id
+    )
     if locked.first() is None:
         return None
     left = left_over().filter(pk=access_request_id).select_related("applicant", "dataset")

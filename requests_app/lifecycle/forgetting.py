@@ -71,10 +71,10 @@ def forget(*, user_id: int, by: log.Audited, reason: str) -> Forgotten:
     access tokens, the networks of their grants, and two entries.
     """
     reason = reasons.clean(reason, required=NO_REASON)
-    user = User.objects.select_for_update().filter(pk=user_id).first()
+    user = User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
     if user is None:
         raise NotFound("There is no such account.")
-    requests = list(AccessRequest.objects.select_for_update().filter(applicant=user))
+    requests = list(AccessRequest.objects.select_for_update(no_key=True).filter(applicant=user))
     _require_nothing_open(user, requests)
     kept = _must_be_kept(Q(signer=user))
     retained: dict[str, str] = {}
@@ -110,7 +110,7 @@ def forget_address(*, address: str, by: log.Audited, reason: str) -> Forgotten:
     if applicants.account_with(address) is not None:
         raise Conflict("There is an account with this address: forget that.")
     naming = Q(named_people__email__iexact=address) | Q(signatory_email__iexact=address)
-    locked = AccessRequest.objects.select_for_update()
+    locked = AccessRequest.objects.select_for_update(no_key=True)
     requests = list(locked.filter(pk__in=AccessRequest.objects.filter(naming).values("pk")))
     _require_not_needed(address, requests)
     person, others = known_without_account(address, requests)
@@ -156,7 +156,7 @@ def let_go_of_kept() -> int:
 
 @transaction.atomic
 def _let_go(pk: UUID) -> bool:
-    access_request = AccessRequest.objects.select_for_update().get(pk=pk)
+    access_request = AccessRequest.objects.select_for_update(no_key=True).get(pk=pk)
     if _must_be_kept(Q(access_request=access_request)):
         return False
     blanking.blank(access_request)

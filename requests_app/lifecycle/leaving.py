@@ -59,7 +59,9 @@ def remove_member(*, signatory_id: UUID | str, by: User, reason: str) -> MemberR
     found = Signatory.objects.filter(pk=signatory_id, role=Signatory.Role.MEMBER)
     request = found.values("agreement__access_request")
     # The request first, as everything that moves it does, then the grant.
-    locked = AccessRequest.objects.select_for_update(of=("self",)).filter(pk__in=request)
+    locked = AccessRequest.objects.select_for_update(of=("self",), no_key=True).filter(
+        pk__in=request
+    )
     access_request = locked.select_related("applicant", "dataset").first()
     if access_request is None:
         raise NotFound("There is no such member.")

@@ -57,7 +57,7 @@ def start_campaign(*, text_id: int, by: User, last_day: date, reason: str) -> Re
     if not approves_for(by, text.dataset):
         raise Refused("Only approvers of this dataset may ask its holders to sign anew.")
     # The row that signing and loading a text lock too: nobody moves the versions meanwhile.
-    Dataset.objects.select_for_update().get(pk=text.dataset_id)
+    Dataset.objects.select_for_update(no_key=True).get(pk=text.dataset_id)
     if why_not := campaign_obstacle(text):
         raise Conflict(why_not)
     reason = reasons.clean(reason, required=NO_REASON)
@@ -121,12 +121,12 @@ def sign_anew(
     """
     mine = Grant.objects.filter(pk=grant_id, applicant=by.pk).values("access_request")
     # The request first, as withdrawing does, so that the two cannot wait for each other.
-    locked = AccessRequest.objects.select_for_update(of=("self",)).filter(pk__in=mine)
+    locked = AccessRequest.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=mine)
     access_request = locked.select_related("applicant").first()
     if access_request is None or not by.is_active:
         raise NotFound("There is no such grant among yours.")
     grant = lock_grant(grant_id)
-    dataset = Dataset.objects.select_for_update().get(pk=grant.dataset_id)
+    dataset = Dataset.objects.select_for_update(no_key=True).get(pk=grant.dataset_id)
     if not may_sign_anew(grant):
         raise Conflict("There is nothing to sign for this grant now. Nothing was signed.")
     require_verified(by)
@@ -163,7 +163,9 @@ def take_effect(*, agreement_id: UUID | str) -> Reconsent | None:
     suspension ends with it, and one entry.
     """
     request = Agreement.objects.filter(pk=agreement_id).values("access_request")
-    AccessRequest.objects.select_for_update(of=("self",)).filter(pk__in=request).first()
+    AccessRequest.objects.select_for_update(of=("self",), no_key=True).filter(
+        pk__in=request
+    ).first()
     agreement = signed_and_waiting().filter(pk=agreement_id).select_related("text").first()
     if agreement is None:
         return None

@@ -27,7 +27,9 @@ def revoke_grant(
     """
     if not Grant.objects.filter(pk=grant_id, access_request__pk=access_request_id).exists():
         raise NotFound("There is no such grant under this request.")
-    locked = AccessRequest.objects.select_for_update(of=("self",)).filter(pk=access_request_id)
+    locked = AccessRequest.objects.select_for_update(of=("self",), no_key=True).filter(
+        pk=access_request_id
+    )
     access_request = locked.select_related("dataset").get()
     grant = grants.revoke_grant(grant_id=grant_id, by=by, reason=reason)
     gathering.end_collecting(access_request, by)

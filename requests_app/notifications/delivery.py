@@ -58,7 +58,7 @@ def deliver(*, message_id: str) -> bool:
 
 def _claim(message_id: str) -> Message | None:
     with transaction.atomic():
-        message = waiting().select_for_update().filter(pk=message_id).first()
+        message = waiting().select_for_update(no_key=True).filter(pk=message_id).first()
         if message is not None:
             pause = conf.message_lease() * 2 ** min(message.attempts, LONGEST_PAUSE)
             message.not_before = timezone.now() + pause

@@ -33,7 +33,7 @@ def start(*, dataset: Dataset, by: User) -> AccessRequest:
     A draft of theirs that nobody has saved yet is returned instead, so that pressing twice leaves
     one. Raises Refused when `OPEN_DRAFTS` drafts are waiting already.
     """
-    User.objects.select_for_update().get(pk=by.pk)
+    User.objects.select_for_update(no_key=True).get(pk=by.pk)
     drafts = AccessRequest.objects.filter(applicant=by, state=State.DRAFT)
     if untouched := drafts.filter(dataset=dataset, revision=0, ethics_documents=None).first():
         return untouched

@@ -31,7 +31,7 @@ def set_maintainers(*, dataset_id: int, user_ids: Collection[int], by: User) -> 
     """
     if not (by.is_active and by.is_superuser):
         raise Refused("Only superusers appoint maintainers.")
-    dataset = Dataset.objects.select_for_update().filter(pk=dataset_id).first()
+    dataset = Dataset.objects.select_for_update(no_key=True).filter(pk=dataset_id).first()
     if dataset is None:
         raise NotFound("There is no such dataset.")
     users = User.objects.filter(pk__in=user_ids)

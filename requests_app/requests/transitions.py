@@ -40,7 +40,7 @@ def lock(access_request_id: UUID | str, verb: Verb, by: User) -> AccessRequest:
     on (somebody else was first).
     """
     access_request = (
-        AccessRequest.objects.select_for_update(of=("self",))
+        AccessRequest.objects.select_for_update(of=("self",), no_key=True)
         .select_related("dataset", "applicant")
         .filter(pk=access_request_id)
         .first()
