@@ -14,7 +14,7 @@ from requests_app.errors import Conflict, Invalid
 
 FOLDER: Final = Path(__file__).parent / "texts"
 
-_NAME: Final = re.compile(r"^[a-z0-9]+(?:-[a-z0-9]+)*-(\d+)$")
+_NAME: Final = re.compile(r"^[a-z0-9]+(?:-[a-z0-9]+)*-(\d{1,4})$")
 
 
 @transaction.atomic
@@ -65,9 +65,12 @@ def _read(folder: Path, name: str) -> tuple[int, str]:
     if match is None or not path.is_file():
         raise Invalid(f"The card names the agreement text “{name}”, but there is no {name}.md.")
     try:
-        return int(match[1]), path.read_text(encoding="utf-8")
+        body = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise Invalid(f"The agreement text {name}.md is not written in UTF-8.") from error
+    if "\0" in body:  # which PostgreSQL does not keep
+        raise Invalid(f"The agreement text {name}.md holds the character NUL.")
+    return int(match[1]), body
 
 
 def _add(dataset: Dataset, number: int, body: str, by: log.Audited) -> AgreementText:

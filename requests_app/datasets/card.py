@@ -13,6 +13,8 @@ from typing import Any
 from requests_app.datasets.shapes import fill
 from requests_app.errors import Invalid
 
+LONGEST_SLUG, LONGEST_TITLE, LONGEST_KEY = 50, 300, 100
+
 _KEY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -170,7 +172,10 @@ def parse_card(content: bytes, *, name: str = "The card") -> Card:
         table = tomllib.loads(content.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Invalid(f"{name} is not a TOML file in UTF-8: {error}.") from error
-    return card_from(table, name=name)
+    card = card_from(table, name=name)
+    if faults := list(_too_long(card)):
+        raise Invalid(f"{name} cannot be used. " + " ".join(faults), fields={"card": faults})
+    return card
 
 
 def card_from(table: Mapping[str, Any], *, name: str = "The card") -> Card:
@@ -223,6 +228,17 @@ def _misspelt(card: Card) -> Iterable[str]:
     for field, value, (pattern, wanted) in checks:
         if not pattern.fullmatch(value):
             yield f"“{field}” is “{value}”; {wanted} is expected."
+
+
+def _too_long(card: Card) -> Iterable[str]:
+    """SQLite keeps a text of any length, PostgreSQL refuses one that its column does not hold."""
+    for field, value, most in (
+        ("slug", card.slug, LONGEST_SLUG),
+        ("title", card.title, LONGEST_TITLE),
+        *(("classes.key", c.key, LONGEST_KEY) for c in card.classes),
+    ):
+        if len(value) > most:
+            yield f"“{field}” has {len(value)} characters; at most {most} are expected."
 
 
 def _repeated(field: str, key: str, values: list[str]) -> Iterable[str]:

@@ -66,6 +66,9 @@ def _scalar(kind: type, value: Any, where: str, faults: list[str]) -> Any:
     if isinstance(value, str) and not value.strip():
         faults.append(f"“{where}” is empty; write it or remove it.")
         return _SKIP
+    if isinstance(value, str) and "\0" in value:  # TOML can spell one, PostgreSQL keeps none
+        faults.append(f"“{where}” holds the character NUL; remove it.")
+        return _SKIP
     return value.strip() if isinstance(value, str) else value
 
 

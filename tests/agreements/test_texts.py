@@ -98,6 +98,19 @@ def test_a_loaded_text_cannot_be_edited_or_deleted(folder):
         text.delete()
 
 
+@pytest.mark.parametrize(
+    ("name", "line", "sentence"),
+    [
+        ("gulls-daa-4", "may\0look at", "holds the character NUL"),
+        ("gulls-daa-3000000000", "may look at", "there is no gulls-daa-3000000000.md"),
+    ],
+)
+def test_what_no_column_holds_is_refused(folder, name, line, sentence):
+    (folder / f"{name}.md").write_text(text_source(line))
+    with pytest.raises(Invalid, match=sentence):
+        load_texts(dataset=gulls(name), by=OPERATOR, folder=folder)
+
+
 def test_without_a_text_nothing_can_be_signed():
     with pytest.raises(Conflict, match="not been published yet"):
         current_text(gulls())

@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 import requests_app.datasets
-from requests_app.datasets.card import Card, card_from, read_card
+from requests_app.datasets.card import (
+    LONGEST_KEY,
+    LONGEST_SLUG,
+    LONGEST_TITLE,
+    Card,
+    card_from,
+    parse_card,
+    read_card,
+)
+from requests_app.datasets.models import Dataset, File
 from requests_app.errors import Invalid
 from tests.factories.datasets import card_table, make_card
 
@@ -111,6 +120,7 @@ def change(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
         ("contact.phone", "1", "“contact.phone” is not a field of the card"),
         ("title", 7, "“title” must be text"),
         ("title", "  ", "“title” is empty"),
+        ("title", "Gulls\0", "“title” holds the character NUL"),
         ("contact", "Anna", "“contact” must be a table"),
         ("keywords", [], "“keywords” must be a list with at least one item"),
         ("keywords", "gulls", "“keywords” must be a list"),
@@ -157,6 +167,26 @@ def test_a_file_that_is_no_card_is_refused(tmp_path: Path, content: bytes, sente
     path.write_bytes(content)
     with pytest.raises(Invalid, match=sentence):
         read_card(path)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fault"),
+    [
+        ('title = "', f'title = "{"x" * 300}', "“title” has 337 characters; at most 300"),
+        ('slug = "cmed"', f'slug = "{"c" * 51}"', "“slug” has 51 characters; at most 50"),
+        ('key = "anger"', f'key = "{"a" * 101}"', "“classes.key” has 101 characters; at most 100"),
+    ],
+)
+def test_what_no_column_holds_is_refused(before: str, after: str, fault: str) -> None:
+    card = (CARDS / "cmed.toml").read_text()
+    with pytest.raises(Invalid, match=fault):
+        parse_card(card.replace(before, after, 1).encode())
+
+
+def test_what_the_columns_hold_is_what_a_card_may_say() -> None:
+    longest = {name: Dataset._meta.get_field(name).max_length for name in ("slug", "title")}
+    assert longest == {"slug": LONGEST_SLUG, "title": LONGEST_TITLE}
+    assert File._meta.get_field("label").max_length == LONGEST_KEY
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
