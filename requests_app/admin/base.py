@@ -59,9 +59,12 @@ class PortalAdmin(Frame):
         """Answers only what the page's own filters ask.
 
         Django lets an address ask for any column of the table: whoever may read the list of users
-        could then guess the hash of a password letter by letter.
+        could then guess the hash of a password letter by letter. Nor a year that no calendar has.
         """
-        return lookup in self._offered_lookups() and "\0" not in str(value)
+        is_of_day = lookup.startswith(f"{self.date_hierarchy}__")
+        if "\0" in str(value) or (is_of_day and len(str(value)) > 4):
+            return False
+        return lookup in self._offered_lookups()
 
     def _offered_lookups(self) -> set[str]:
         offered = {f"{self.date_hierarchy}__{part}" for part in ("year", "month", "day")}

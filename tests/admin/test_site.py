@@ -291,6 +291,8 @@ def test_secrets_and_contents_are_never_shown(enter, world):
         ("downloadlink", "secret_sha256__startswith=0"),
         ("accessrequest", "created_at__year=0"),
         ("accessrequest", "state=\0"),
+        ("agreement", "signed_at__year=99999999999"),
+        ("entry", "at__year=99999999999"),
     ],
 )
 def test_a_list_answers_only_what_its_filters_ask(enter, part, question):
