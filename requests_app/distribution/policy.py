@@ -24,6 +24,12 @@ from requests_app.identity.models import User
 from requests_app.requests.permissions import may_decide
 
 FIELDS: Final = ("link_days", "links_alive", "concurrent", "bytes_per_day", "page_sign_in")
+_MOST: Final = {
+    "link_days": (36_500, "days"),
+    "links_alive": (10_000, "links"),
+    "concurrent": (10_000, "downloads at once"),
+    "bytes_per_day": (2**53 - 1, "bytes"),
+}
 _MOST_NETWORKS: Final = 50
 _MAPPED: Final = 96  # bits before an IPv4 address in IPv6
 
@@ -106,7 +112,8 @@ def policy_of(dataset_id: int) -> DownloadPolicy | None:
 def set_policy(*, dataset_id: int, values: Mapping[str, Any], by: User) -> DownloadPolicy:
     """Sets the limits of a dataset; `values` by name as in `FIELDS`, None for the portal's own.
 
-    Raises Refused for anybody but a superuser, Invalid for a limit that would let nobody in.
+    Raises Refused for anybody but a superuser, Invalid for a limit that would let nobody in or is
+    larger than can be counted.
     Effects: one entry with the old and the new values, unless nothing changes.
     """
     if not (by.is_active and by.is_superuser):
@@ -125,9 +132,13 @@ def set_policy(*, dataset_id: int, values: Mapping[str, Any], by: User) -> Downl
 
 
 def check_values(values: Mapping[str, Any]) -> None:
-    """Raises Invalid for a limit that would let nobody in."""
+    """Raises Invalid for a limit that would let nobody in, or is larger than can be counted."""
     if any(values.get(name) == 0 for name in ("link_days", "links_alive", "concurrent")):
         raise Invalid("A limit of 0 would let nobody in. Revoke grants instead, or leave it empty.")
+    # Beyond these no date and no entry of the log can say it, and every download would fail.
+    for name, (most, what) in _MOST.items():
+        if (values.get(name) or 0) > most:
+            raise Invalid(f"At most {most:,} {what}: leave it empty for the portal's own limit.")
 
 
 @transaction.atomic

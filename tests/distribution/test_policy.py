@@ -67,6 +67,20 @@ def test_only_superusers_and_nothing_that_lets_nobody_in():
 
 
 @db
+@pytest.mark.parametrize(
+    ("name", "most"), [("link_days", 36_500), ("bytes_per_day", 2**53 - 1), ("concurrent", 10_000)]
+)
+def test_what_can_be_counted_lets_somebody_in_and_more_is_refused(name, most):
+    link, token = make_link()
+    dataset_id = link.grant.dataset_id
+    with pytest.raises(Invalid, match=f"{most:,}"):
+        set_policy(dataset_id=dataset_id, values=NOTHING | {name: most + 1}, by=superuser())
+    set_policy(dataset_id=dataset_id, values=NOTHING | {name: most}, by=superuser())
+    assert resolve(token, timezone.now()).allowed
+    assert links.renew_link(grant_id=link.grant_id, by=link.grant.applicant)
+
+
+@db
 def test_a_link_lives_as_long_as_the_dataset_says():
     grant = GrantFactory()
     set_policy(dataset_id=grant.dataset_id, values=NOTHING | {"link_days": 2}, by=superuser())
