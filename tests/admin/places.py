@@ -1,8 +1,10 @@
-"""Where things are in the admin, for tests."""
+"""Where things are in the admin, and what a look at them costs, for tests."""
 
 from typing import Any
 
 from django.urls import reverse
+
+from tests.factories.log import queries_of_an_entry
 
 
 def at(name: str, *args: Any) -> str:
@@ -18,3 +20,5 @@ def form_of(access_request: Any, verb: str) -> str:
 
 
 QUEUE = "accessrequest_changelist"
+THE_LOOK = queries_of_an_entry(personal=True)
+"""Queries for the entry that every look by staff leaves."""

@@ -5,7 +5,7 @@ import pytest
 from django.utils import timezone
 
 from requests_app.requests.states import State, Verb
-from tests.admin.places import QUEUE, at, page_of
+from tests.admin.places import QUEUE, THE_LOOK, at, page_of
 from tests.factories.requests import (
     AccessRequestFactory,
     DatasetFactory,
@@ -114,7 +114,7 @@ def test_the_queue_costs_the_same_however_long_it_is(enter, count, django_assert
     for _ in range(count):
         submitted(dataset=dataset)
     client = enter(approver(dataset))
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(13 + THE_LOOK):
         response = client.get(at(QUEUE))
     assert len(listed(response)) == count
 

@@ -6,7 +6,7 @@ from requests_app.agreements.models import FailedDocument
 from requests_app.audit import kinds, log
 from requests_app.requests.states import State, Verb
 from requests_app.review import decisions
-from tests.admin.places import at, form_of, page_of
+from tests.admin.places import THE_LOOK, at, form_of, page_of
 from tests.factories.requests import (
     AccessRequestFactory,
     EthicsDocumentFactory,
@@ -223,7 +223,7 @@ def test_the_page_costs_the_same_however_much_happened(enter, count, django_asse
         )
         sign(access_request)
     client = enter(by)
-    with django_assert_num_queries(35):
+    with django_assert_num_queries(32 + THE_LOOK):
         client.get(page_of(access_request))
 
 

@@ -7,7 +7,7 @@ from requests_app.agreements.signing import sign
 from requests_app.distribution.models import MemberRemoval
 from requests_app.notifications.models import Message
 from requests_app.requests.states import State
-from tests.admin.places import at, page_of
+from tests.admin.places import THE_LOOK, at, page_of
 from tests.factories.agreements import signature
 from tests.factories.invited import (
     has_signed,
@@ -119,5 +119,5 @@ def test_the_page_costs_the_same_for_one_signer_and_for_three(
 ):
     agreement = signed_by_all(*(f"Gull {number}" for number in range(count)))
     client = enter(approver(agreement.access_request.dataset))
-    with django_assert_num_queries(40):
+    with django_assert_num_queries(37 + THE_LOOK):
         client.get(page_of(agreement.access_request))
