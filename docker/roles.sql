@@ -5,8 +5,9 @@
 --     --single-transaction --file roles.sql
 --
 -- `portal_web` serves pages, `portal_worker` does everything else. Neither owns anything, so neither
--- can alter a table, disable or drop a trigger, or truncate. What a trigger refuses (the log, its
--- checkpoints, all evidence) they have no right to try: found by the triggers, so never out of date.
+-- can alter or hide a table, disable or drop a trigger, or truncate. What a trigger refuses (the log,
+-- its checkpoints, all evidence) they have no right to try: found by the triggers, so never out of
+-- date.
 
 DO $$
 DECLARE
@@ -33,6 +34,10 @@ BEGIN
             EXECUTE format('REVOKE UPDATE ON %s FROM %I', found.guarded, someone);
         END LOOP;
     END LOOP;
+
+    -- A temporary table hides the one of its name for as long as the connection lives: entries of
+    -- everybody it serves would go there.
+    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
 END $$;
 
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;

