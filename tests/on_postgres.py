@@ -8,8 +8,11 @@ import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+
+import pytest
 
 _started = []
 if "CMED_TEST_DATABASE_URL" not in os.environ:
@@ -28,6 +31,19 @@ if "CMED_TEST_DATABASE_URL" not in os.environ:
         for name in ("fsync", "full_page_writes", "synchronous_commit"):
             server.execute(f"ALTER SYSTEM SET {name} = off")
         server.execute("SELECT pg_reload_conf()")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nobody_is_left_in_it(django_db_setup: None, django_db_blocker: object) -> Iterator[None]:
+    """A thread of a live server's may keep its line, and then the database cannot be dropped."""
+    yield
+    from django.db import connection  # noqa: PLC0415 - the settings are read after this file
+
+    with django_db_blocker.unblock(), connection.cursor() as cursor:  # type: ignore[attr-defined]
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 def pytest_unconfigure() -> None:
