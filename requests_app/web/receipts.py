@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 
 from requests_app.audit import checkpoints, kinds, reading
+from requests_app.audit.tree import AT_ONCE
 from requests_app.distribution.fetched import Fetched, fetched_with
 from requests_app.distribution.models import Grant
 from requests_app.errors import NotFound
@@ -47,13 +48,14 @@ def transfer_receipt(
 
 
 def entries_of(grant: Grant, rows: list[Fetched]) -> dict[UUID, int]:
-    """The entries that prove complete downloads: transfer -> number. At most one query."""
+    """The entries that prove complete downloads: transfer -> number. One query for thousands."""
     proofs = [str(pk) for each in rows for pk in each.proofs]
-    if not proofs:
-        return {}
-    entries = reading.story(grant.audit_trail).prefetch_related(None)
-    ours = entries.filter(kind__in=_DOWNLOADED, details__transfer__in=proofs)
-    return {UUID(pk): number for pk, number in ours.values_list("details__transfer", "pk")}
+    entries = reading.story(grant.audit_trail).prefetch_related(None).filter(kind__in=_DOWNLOADED)
+    found: dict[UUID, int] = {}
+    for start in range(0, len(proofs), AT_ONCE):
+        some = entries.filter(details__transfer__in=proofs[start : start + AT_ONCE])
+        found |= {UUID(pk): number for pk, number in some.values_list("details__transfer", "pk")}
+    return found
 
 
 def no_receipt_yet(request: HttpRequest) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from uuid import uuid4
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -11,8 +12,10 @@ from django.utils import timezone
 
 from requests_app.audit import checkpoints, kinds, outsider
 from requests_app.audit.models import Entry
+from requests_app.distribution.fetched import Fetched
 from requests_app.distribution.models import AccessToken
 from requests_app.identity.models import User
+from requests_app.web.receipts import entries_of
 from tests.factories.distribution import GrantFactory, make_access_token, make_link, make_release
 from tests.factories.requests import PASSWORD, UserFactory
 from tests.web.download_world import ReadingClient, archive_url
@@ -156,6 +159,12 @@ class TestFetched:
         assert outsider.main(key) == 1
         file.write_text('{"receipts": []}')
         assert outsider.main(key) == 1
+
+    def test_there_may_be_more_pieces_than_a_query_takes_values(self, grant):
+        pieces = tuple(uuid4() for _ in range(70_000))
+        thing = Fetched("", "1.0", "x", "", 70_000, 70_000, 0, timezone.now(), pieces)
+        assert entries_of(grant, [thing]) == {}
+        assert checkpoints.covered(range(1, 70_001)) == set()
 
     def test_an_incomplete_download_has_no_receipt_of_the_whole(self, holder, grant):
         _, token = make_link(grant)
