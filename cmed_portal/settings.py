@@ -184,6 +184,8 @@ if DATABASE_URL:
     DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=600)}
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+        from cmed_portal.cursors import Cursor  # its driver is of no use to SQLite
+
         # It plans a query of many tables for longer than it runs it. One that comes again is
         # planned once for each connection, which needs its values beside its text. A pooler in
         # front must keep prepared statements (PgBouncer does from 1.21 on).
@@ -197,6 +199,7 @@ if DATABASE_URL:
             **DATABASES["default"].get("OPTIONS", {}),
             "server_side_binding": True,
             "prepare_threshold": 3,
+            "cursor_factory": Cursor,
         }
 else:
     DATABASES = {

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import NotSupportedError, connection, transaction
 from django.db.models import CharField, DateTimeField, UUIDField
 from django.utils import timezone
 
@@ -68,3 +68,31 @@ def test_any_of_takes_as_many_values_as_there_are(django_assert_num_queries):
         with django_assert_num_queries(1):
             found = {file.path for file in asked.all(paths=few)}
         assert found == set(few) - {"none"}
+
+
+@pytest.fixture
+def widening(transactional_db):
+    """Makes a column longer as a migration does, over a connection of its own."""
+    another, table = connection.copy(), DownloadLink._meta.db_table
+    change = f"ALTER TABLE {table} ALTER COLUMN secret_sha256 TYPE varchar"
+    with another.cursor() as cursor:
+        yield lambda: cursor.execute(f"{change}(80)")
+        cursor.execute(f"{change}(64)")
+    another.close()
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite prepares nothing")
+def test_a_migration_meanwhile_makes_no_question_fail(widening):
+    asked, link = Prepared(later_links, pk=UUIDField(), now=DateTimeField()), make_link()[0]
+
+    def ask():
+        with transaction.atomic():
+            assert DownloadLink.objects.get() == link
+        return DownloadLink.objects.get() == asked.all(pk=link.pk, now=timezone.now())[0] == link
+
+    assert all(ask() for _ in range(6))
+    widening()
+    assert DownloadLink.objects.get() == link
+    with pytest.raises(NotSupportedError), transaction.atomic():
+        DownloadLink.objects.get()
+    assert all(ask() for _ in range(6))
