@@ -3,8 +3,8 @@
 Baseline is an nginx of its own that sends the same file with sendfile and asks nobody. curl fetches
 and throws away. With nginx it is the production shape, with PostgreSQL; alone the embedded one. An
 eighth of it for each of eight connections takes a quarter of a second, of which eight questions at
-once are a tenth: it tells what asking costs, the row above it what flows. The last row is how long a ninth client waits for its first
-byte from the portal alone while eight others fetch slowly.
+once are a tenth: that row tells what asking costs, the one above it what flows. The last is how
+long a ninth client waits for its first byte from the portal alone while eight others fetch slowly.
 """
 
 import os

@@ -303,7 +303,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "unacked_restore_throttle": 1,
     "socket_connect_timeout": 2,
     "socket_timeout": 30,
-    "max_retries": 0,  # whoever sends does not wait for a queue that is away: the sweep finds the row
+    "max_retries": 0,  # nobody waits for a queue that is away: the sweep finds the row
 }
 CELERY_BEAT_SCHEDULE = {
     # Late news of the log are of no use to anybody: what waited is done by the next.
