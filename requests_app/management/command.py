@@ -11,12 +11,18 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import ProgrammingError
 
 from requests_app.errors import Invalid, PortalError
 from requests_app.management.progress import ProgressBar
+
+MAY_NOT: Final = (
+    "Nothing was done: the database does not let this container do it. Run it in the worker's."
+)
+_NO_RIGHT: Final = "42501"  # of PostgreSQL: see docker/roles.sql
 
 
 class Stopped(CommandError):
@@ -42,6 +48,10 @@ class PortalCommand(BaseCommand, ABC):
             where = f" ({error.filename})" if error.filename else ""
             reason = error.strerror or str(error)
             raise Stopped(f"It was not done: {reason}{where}.", returncode=1) from error
+        except ProgrammingError as error:
+            if getattr(error.__cause__, "sqlstate", "") != _NO_RIGHT:
+                raise
+            raise Stopped(MAY_NOT, returncode=1) from error
         if options["json"]:
             self.stdout.write(json.dumps(result, ensure_ascii=False, indent=2))
         else:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -237,3 +238,16 @@ def test_the_way_through_works_under_the_roles(roles, mailoutbox):
         assert verify(progress=lambda *_: None).waiting == 0
         assert not sequencing.waiting_since()
         assert PersonalValue.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_command_that_belongs_into_the_workers_container_says_so(roles):
+    person = ready_request().applicant
+    with acting_as("portal_web"), pytest.raises(CommandError, match="the worker's"):
+        call_command("forget_person", person.email, "--reason", "Asked to be.")
+    person.refresh_from_db()
+    assert person.pseudonymised_at is None
+    with acting_as("portal_worker"):
+        call_command("forget_person", person.email, "--reason", "Asked to be.")
+    person.refresh_from_db()
+    assert person.pseudonymised_at is not None
