@@ -14,7 +14,7 @@ from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 from django.contrib.messages import constants
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from requests_app.audit import kinds, log, origin
@@ -83,13 +83,18 @@ class AccountAdapter(DefaultAccountAdapter):
     def confirm_email(self, request: Request, email_address: EmailAddress) -> bool:
         """Marks the address as verified, unless its mailbox got another account meanwhile."""
         user = User.objects.select_for_update(no_key=True).get(pk=email_address.user_id)
-        holder = applicants.account_with(email_address.email)
-        if holder is not None and holder.pk != user.pk:
+        replaces = EmailAddress.objects.filter(user=user, verified=True).exists()
+        holder, confirmed = applicants.account_with(email_address.email), False
+        taken = holder is not None and holder.pk != user.pk
+        try:
+            with transaction.atomic():
+                confirmed = not taken and super().confirm_email(request, email_address)
+        except IntegrityError:  # by somebody who was a moment faster
+            taken = True
+        if taken:
             failed, said = "account/messages/email_confirmation_failed.txt", email_address.email
             self.add_message(request, constants.ERROR, failed, {"email": said})
-            return False
-        replaces = EmailAddress.objects.filter(user=user, verified=True).exists()
-        if not super().confirm_email(request, email_address):
+        if not confirmed:
             return False
         record = applicants.record_changed if replaces else applicants.record_verified
         record(email_address.email, user, by=user)

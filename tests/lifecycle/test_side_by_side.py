@@ -9,7 +9,13 @@ from datetime import timedelta
 from threading import Thread
 
 import pytest
+from allauth.account.adapter import get_adapter
+from allauth.account.models import EmailAddress
+from allauth.core.context import request_context
+from django.contrib.messages.storage.fallback import FallbackStorage
+from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection, transaction
+from django.test import RequestFactory
 from django.utils import timezone
 
 from requests_app.agreements.signing import sign
@@ -18,6 +24,7 @@ from requests_app.distribution.journal import journal
 from requests_app.distribution.models import Grant
 from requests_app.distribution.transfers import How, Transfer
 from requests_app.errors import Conflict
+from requests_app.identity.models import User
 from requests_app.lifecycle.forgetting import forget
 from requests_app.lifecycle.leaving import members, remove_member
 from requests_app.requests import drafts
@@ -25,6 +32,7 @@ from requests_app.requests.states import State
 from tests.factories.agreements import ready_request, signature
 from tests.factories.cosigning import ready_together, signed_by_all
 from tests.factories.distribution import make_access_token
+from tests.factories.requests import UserFactory
 from tests.factories.review import put
 
 pytestmark = [
@@ -127,3 +135,23 @@ def test_a_member_is_removed_while_the_holder_fetches_with_a_token():
     assert not raised
     token.refresh_from_db()
     assert token.revoked_at is not None
+
+
+def test_two_accounts_confirm_one_mailbox():
+    first, second = (
+        EmailAddress(user=UserFactory(), email="ada@monash.edu", verified=False) for _ in range(2)
+    )
+    first.save()
+    second.save()
+    raised = side_by_side(lambda: confirm(first), lambda: confirm(second))
+    assert not raised
+    assert User.objects.filter(email="ada@monash.edu").get() == first.user
+    assert EmailAddress.objects.get(verified=True) == first
+
+
+def confirm(address: EmailAddress) -> bool:
+    request = RequestFactory().get("/")
+    request.user, request.session = address.user, SessionStore()
+    request._messages = FallbackStorage(request)
+    with request_context(request):
+        return bool(get_adapter(request).confirm_email(request, address))
