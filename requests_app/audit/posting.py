@@ -57,4 +57,5 @@ def accepted(post: CheckpointPost, checkpoint: SignedCheckpoint, *, every: timed
 
 def failed(post: CheckpointPost, why: str) -> None:
     """Keeps why a posting failed; it is tried again when the claim lapses."""
-    CheckpointPost.objects.filter(pk=post.pk).update(last_error=why[:500])
+    said = why.replace("\0", "?")[:500]  # a stranger's words, and PostgreSQL keeps no NUL
+    CheckpointPost.objects.filter(pk=post.pk).update(last_error=said)

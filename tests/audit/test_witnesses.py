@@ -106,6 +106,7 @@ def test_the_newest_checkpoint_alone_is_posted_and_not_more_often_than_set(witne
     ("answer", "says"),
     [
         ((500, "text/plain", "broken"), "answered 500: broken"),
+        ((502, "text/html", "a\0b"), "answered 502: a?b"),
         ((307, "text/plain", "http://127.0.0.1:1/"), "answered 307"),
         ((403, "text/plain", "unknown key"), "answered 403"),
         ((422, "text/plain", "no proof"), "answered 422"),
