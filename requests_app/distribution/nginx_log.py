@@ -141,9 +141,14 @@ def _follow_the_renaming(folder: Path, current: LogPosition, rotated: LogPositio
 
 def _inode(file: Path) -> int:
     try:
-        return file.stat().st_ino
+        return _number(file.stat())
     except FileNotFoundError:
         return 0
+
+
+def _number(found: os.stat_result) -> int:
+    """An inode as the row holds it: some file systems number theirs up to 2**64."""
+    return found.st_ino % 2**63
 
 
 def _read(folder: Path, position: LogPosition) -> bytes:
@@ -152,7 +157,7 @@ def _read(folder: Path, position: LogPosition) -> bytes:
     try:
         with file.open("rb") as source:
             found = os.fstat(source.fileno())
-            if found.st_ino != position.inode:
+            if _number(found) != position.inode:
                 return b""  # renamed a moment ago: the next look finds it
             if found.st_size < position.offset:  # emptied in place
                 position.offset = 0

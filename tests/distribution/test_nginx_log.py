@@ -64,6 +64,22 @@ def test_each_end_is_entered_once_as_nginx_tells_it(folder):
     assert (last.details["status"], last.details["range"]) == (206, "bytes 0-9/100")
 
 
+def test_a_log_may_have_the_largest_of_inodes(folder, monkeypatch):
+    def with_large_inodes(look):
+        def stat(*args, **options):
+            mode, _, *more = look(*args, **options)
+            return os.stat_result((mode, 2**64 - 1, *more))
+
+        return stat
+
+    monkeypatch.setattr(Path, "stat", with_large_inodes(Path.stat))
+    monkeypatch.setattr(os, "fstat", with_large_inodes(os.fstat))
+    append(folder / LOG, line(make_transfer(how=How.NGINX)))
+    assert nginx_log.follow() == 1
+    append(folder / LOG, line(make_transfer(how=How.NGINX)))
+    assert nginx_log.follow() == 1
+
+
 def test_a_line_is_read_when_it_is_whole(folder):
     text = line(make_transfer(how=How.NGINX))
     append(folder / LOG, text[:40])
