@@ -14,14 +14,14 @@ PRODUCTION = CMED_SHAPE=production CMED_BASE_URL=https://portal.example \
   CMED_SEAL_KEY_FILE=/run/secrets/seal_key \
   CMED_LOG_KEY_FILE=/run/secrets/log_key
 
-.PHONY: help run test cover e2e demo check bench format clean
+.PHONY: help run test cover roles e2e demo check bench format clean
 
 help:
 	@echo 'make run     start the portal with the demo data     make check   format, lint, types, imports, ...'
 	@echo 'make test    all tests but those in a browser        make cover   they, and what they reach'
 	@echo 'make e2e     the tests in a real browser             make demo    the main job once, over HTTP'
-	@echo 'make bench   benchmarks                              make format  put the code in its form'
-	@echo 'make clean   remove var/, after asking'
+	@echo 'make roles   pages as production has rights          make bench   benchmarks'
+	@echo 'make format  put the code in its form                make clean   remove var/, after asking'
 
 run:
 	@export CMED_PORT="$${PORT:-$${CMED_PORT:-8000}}" && exec $(PREPARE) -- -m cmed_portal.embedded
@@ -34,6 +34,11 @@ ROOMS = audit notifications identity requests agreements distribution review lif
 test:
 	@$(PREPARE) --dev -- $(TEST) -p tests.on_postgres -q -m 'not browser' $(ROOMS:%=tests/%)
 	@$(PREPARE) --dev -- $(TEST) $(MEASURE) -m 'not browser' $(ARGS)
+
+# The pages, the admin and the commands on PostgreSQL, where requests have no right but the web's.
+roles:
+	@$(PREPARE) --dev -- $(TEST) -p tests.on_postgres -p tests.as_roles -q -m 'not browser and not processes' \
+	  tests/web tests/admin tests/management tests/datasets tests/test_*.py
 
 cover:
 	@$(MAKE) --no-print-directory test MEASURE=--cov
