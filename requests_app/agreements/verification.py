@@ -125,7 +125,9 @@ def _altered(content: bytes, end: int, facts: Facts, found: list[Mark]) -> Verdi
     if all(mark.holds for mark in found):
         return Verdict(Finding.ALTERED, ADDED, facts, changes(content, end))
     # What follows brings that seal itself, so nothing of it can be called added.
-    return Verdict(Finding.ALTERED, BROKEN, facts, ("What a later seal covers was changed.",))
+    return Verdict(
+        Finding.ALTERED, BROKEN, facts, ("A later seal, or what it covers, was changed.",)
+    )
 
 
 def _genuine(facts: Facts) -> str:
