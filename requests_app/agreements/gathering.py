@@ -22,6 +22,10 @@ CANNOT_GO = (
     "The dataset is handed out only with a signature for your institution. To name somebody else, "
     "stop collecting signatures, change the request, and sign again."
 )
+CANNOT_GO_ANEW = (
+    "The dataset is handed out only with a signature for your institution. To name somebody else, "
+    "stop this signing, then sign again and name them there."
+)
 LEAVES_THE_GRANT = (
     "They use the data already. Remove them from the grant, on the page of the request: then they "
     "leave this version with it, and the download links are replaced."
@@ -44,7 +48,7 @@ def remove(*, signatory_id: UUID | str, by: User, reason: str) -> SignatoryExit:
     if outcome(signatory) not in {Outcome.WAITING, Outcome.DECLINED} or is_over(agreement):
         raise Conflict(f"{signatory} is not waited for, so there is nobody to remove.")
     if signatory.role == Signatory.Role.INSTITUTION:
-        raise Conflict(CANNOT_GO)
+        raise Conflict(CANNOT_GO_ANEW if is_anew(agreement) else CANNOT_GO)
     if is_anew(agreement):
         raise Conflict(LEAVES_THE_GRANT)
     declined = outcome(signatory) is Outcome.DECLINED
