@@ -30,9 +30,10 @@ from tests.factories.cosigning import (
 )
 from tests.factories.distribution import make_link
 from tests.factories.reconsents import campaign_for, long_standing
-from tests.factories.requests import UserFactory, approver, reviewer
+from tests.factories.requests import NamedPersonFactory, UserFactory, approver, reviewer
 from tests.factories.review import put
 from tests.lifecycle.test_reconsent import sign as sign_anew
+from tests.lifecycle.test_reconsent import standing_long
 
 pytestmark = pytest.mark.django_db
 WHY = "Left the group."
@@ -137,6 +138,26 @@ def test_a_new_version_is_asked_of_those_who_are_left_and_takes_effect_with_the_
     assert Entry.objects.get(kind=kinds.GRANT_MOVED).details["agreement"] == agreement.number
     grant.access_request.refresh_from_db()
     assert (grant.access_request.state, grant.access_request.collecting_since) == ("approved", None)
+
+
+def test_who_never_signed_a_version_is_taken_out_of_the_first_that_asks_them():
+    grant = standing_long()
+    NamedPersonFactory(access_request=grant.access_request, name="Bea Sterna")
+    campaign_for(grant, body=TEXT_FOR_ALL)  # the version in force asked nobody but the applicant
+    agreement = sign_anew(grant)
+    [bea] = agreement.signatories.all()
+    assert members(grant.access_request) == []
+    gathering.remove(signatory_id=bea.pk, by=grant.applicant, reason=WHY)
+    assert reconsent.signed_and_waiting().get() == agreement
+    assert not grant.access_request.named_people.exists()
+
+
+def test_who_uses_the_data_leaves_a_new_version_with_the_grant_alone():
+    grant = grant_of_all("Bea Sterna")
+    campaign_for(grant, body=NEXT_VERSION)
+    [bea] = sign_anew(grant).signatories.all()
+    with pytest.raises(Conflict, match="use the data already"):
+        gathering.remove(signatory_id=bea.pk, by=grant.applicant, reason=WHY)
 
 
 def test_the_sweep_finds_a_new_version_whose_task_was_lost(django_capture_on_commit_callbacks):
