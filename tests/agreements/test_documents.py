@@ -23,6 +23,7 @@ from requests_app.errors import Conflict, Misconfigured, NotFound
 from requests_app.notifications.models import Message
 from requests_app.notifications.outbox import as_email
 from requests_app.requests.models import AccessRequest
+from requests_app.requests.states import State
 from tests.factories.agreements import (
     publish_text,
     ready_request,
@@ -155,6 +156,28 @@ def test_the_applicant_gets_a_copy():
     assert attachment[0] == f"{agreement.number}.pdf"
     assert attachment[1] == b"%PDF-1.7 quick"
     assert attachment[2] == "application/pdf"
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("late", [False, True])
+def test_nobody_is_asked_to_decide_what_was_withdrawn_before_the_copy_was_made(late, monkeypatch):
+    agreement = signed_agreement()
+    reviewer(agreement.access_request.dataset)
+
+    def withdraw(*args, **options) -> bytes:
+        AccessRequest.objects.filter(pk=agreement.access_request_id).update(state=State.WITHDRAWN)
+        return b"%PDF-1.7 quick"
+
+    if late:  # while it is being made
+        monkeypatch.setattr(documents, "seal_pdf", withdraw)
+    else:
+        withdraw()
+    render_document(agreement_id=agreement.pk)
+    assert not Message.objects.filter(name="request_submitted").exists()
+    body = str(as_email(Message.objects.get(name="agreement_signed")).body)
+    assert agreement.number in body
+    assert "a maintainer reads" not in body
+    assert "Your grant stands" not in body
 
 
 @pytest.mark.usefixtures("quick")
