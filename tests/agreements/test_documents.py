@@ -263,7 +263,7 @@ def test_what_is_stored_is_the_sealed_document_and_its_evidence_names_the_seal()
     embedded = json.loads(PdfReader(io.BytesIO(document.content)).attachments["evidence.json"][0])
     assert embedded["seal"]["certificate_sha256"] == key.sha256
     assert embedded["seal"]["verify_url"].endswith(f"/verify/{agreement.number}")
-    added = {"answers", "format", "seal", "signatories"}
+    added = {"answers", "copies_to", "format", "seal", "signatories"}
     assert {k: v for k, v in embedded.items() if k not in added} == agreement.evidence
     assert embedded["answers"] == agreement.values
 

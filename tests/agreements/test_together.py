@@ -19,6 +19,7 @@ from requests_app.agreements.trust import Trust
 from requests_app.agreements.verification import Finding, verify
 from requests_app.audit import kinds
 from requests_app.audit.models import Entry
+from requests_app.notifications.models import Message
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.states import State
 from tests.agreements.test_evidence_schema import SCHEMA
@@ -110,6 +111,9 @@ def test_the_sealed_document_holds_every_signature_and_is_verified_with_all_name
     Draft202012Validator(SCHEMA).validate(evidence)
     assert [each["outcome"] for each in evidence["signatories"]] == ["signed", "removed", "signed"]
     assert evidence["signatories"][0]["evidence"] == bea.cosignature.evidence
+    copies = Message.objects.filter(name__in=("agreement_signed", "agreement_cosigned"))
+    assert sorted(evidence["copies_to"]) == sorted(copies.values_list("recipient", flat=True))
+    assert evidence["copies_to"] == [agreement.values["email"], bea.email, dean.email]
 
 
 @pytest.mark.django_db(transaction=True)
