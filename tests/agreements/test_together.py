@@ -82,7 +82,7 @@ def test_somebody_removed_is_told_and_has_no_signature():
     document = replace(document_input(), parties=(party(1), party(2, signed=False)))
     reader = PdfReader(io.BytesIO(render_pdf(document)))
     text = " ".join(" ".join(page.extract_text() for page in reader.pages).split())
-    assert "was removed from the Named People by the Applicant" in text
+    assert "was removed from the Named People on" in text
     assert "person2@pier.example" not in text
     assert text.count("Signed from") == 1
 

@@ -1,12 +1,14 @@
 """A member leaves a running grant alone; a new version is signed by those who are left."""
 
 from datetime import timedelta
+from io import BytesIO
 
 import pytest
 from django.core.cache import cache
 from django.utils import timezone
+from pypdf import PdfReader
 
-from requests_app.agreements import cosigning, gathering
+from requests_app.agreements import cosigning, gathering, unsealed
 from requests_app.agreements.documents import countersign_document, render_document
 from requests_app.audit import kinds
 from requests_app.audit.models import Entry
@@ -152,14 +154,6 @@ def test_who_never_signed_a_version_is_taken_out_of_the_first_that_asks_them():
     assert not grant.access_request.named_people.exists()
 
 
-def test_who_uses_the_data_leaves_a_new_version_with_the_grant_alone():
-    grant = grant_of_all("Bea Sterna")
-    campaign_for(grant, body=NEXT_VERSION)
-    [bea] = sign_anew(grant).signatories.all()
-    with pytest.raises(Conflict, match="use the data already"):
-        gathering.remove(signatory_id=bea.pk, by=grant.applicant, reason=WHY)
-
-
 def test_the_sweep_finds_a_new_version_whose_task_was_lost(django_capture_on_commit_callbacks):
     grant = grant_of_all("Bea Sterna")
     campaign_for(grant, days=-1, body=NEXT_VERSION)
@@ -191,6 +185,22 @@ def test_who_left_is_not_waited_for_in_the_new_version_being_signed():
     reconsent.take_effect(agreement_id=agreement.pk)
     assert [each.name for each in members(grant.access_request)] == ["Cy Pluvialis"]
     assert in_force(grant, timezone.now())
+
+
+def test_whom_an_approver_removed_was_not_removed_by_the_applicant():
+    grant = grant_of_all("Bea Sterna")
+    [bea] = members(grant.access_request)
+    campaign_for(grant, body=NEXT_VERSION)
+    agreement = sign_anew(grant)
+    asked = agreement.signatories.get()
+    remove_member(signatory_id=bea.pk, by=approver(grant.dataset), reason=WHY)
+    told = cosigning.obstacle(asked.invitations.get())
+    assert "name was taken out" in told
+    assert agreement.values["applicant_name"] not in told
+    document = unsealed.render(agreement, None)
+    text = " ".join(page.extract_text() for page in PdfReader(BytesIO(document)).pages)
+    [line] = [line for line in text.splitlines() if "Bea Sterna was removed" in line]
+    assert "Applicant" not in line
 
 
 def test_with_a_revoked_grant_the_signing_of_a_new_version_ends():
