@@ -46,7 +46,7 @@ from requests_app.requests.models import AccessRequest
 NO_REASON = "Say why you do not sign: the applicant reads it."
 _OVER = {
     Outcome.SIGNED: "You have signed this agreement already, and nothing more is asked of you.",
-    Outcome.REMOVED: "{name} has taken your name out of the request, so you are not asked to sign.",
+    Outcome.REMOVED: "Your name was taken out of the request, so you are not asked to sign.",
     Outcome.DECLINED: "You have said that you do not sign. {name} was told.",
 }
 

@@ -125,6 +125,7 @@ def _keep(agreement: Agreement, kind: Kind, content: bytes, seal: Seal) -> Agree
     )
     if (made := _made(agreement, kind)) is not None:
         return made
+    agreement.access_request.refresh_from_db(fields=["state"])  # it may have moved on since
     require_unrevoked(seal.key)  # it may have been declared since
     certificate = certificates.record(seal.key)
     document = AgreementDocument.objects.create(
@@ -157,8 +158,10 @@ def _send_sealed(agreement: Agreement, pdf: messages.Attachment) -> None:
     """A copy to whoever signed, and a request to decide to everybody who maintains the dataset."""
     access_request = agreement.access_request
     trail = access_request.audit_ref
-    # Signing submits; under an approved request, only a new version is ever signed.
-    to_be_decided = access_request.state != State.APPROVED
+    # Signing submits; under an approved request, only a new version is ever signed. But the copy
+    # may be late: by then the request may be withdrawn, or given back.
+    to_be_decided = access_request.state == State.SUBMITTED
+    in_force = access_request.state == State.APPROVED
     others = signed_by(agreement)
     messages.agreement_signed(
         to=agreement.values["email"],
@@ -169,6 +172,7 @@ def _send_sealed(agreement: Agreement, pdf: messages.Attachment) -> None:
         pdf=pdf,
         trail=trail,
         to_be_decided=to_be_decided,
+        in_force=in_force,
         together=bool(others),
     )
     for signatory in others:
@@ -177,6 +181,7 @@ def _send_sealed(agreement: Agreement, pdf: messages.Attachment) -> None:
             number=agreement.number,
             pdf=pdf,
             to_be_decided=to_be_decided,
+            in_force=in_force,
         )
     if not to_be_decided:
         return

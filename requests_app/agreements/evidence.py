@@ -5,12 +5,12 @@ Transactions Act 1999 (Cth) s 10), so it stands on these facts and not on crypto
 stored with the signed agreement, printed on its certificate page and embedded in the document.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-FORMAT: Final = "agreement-evidence-3"
+FORMAT: Final = "agreement-evidence-4"
 SIMPLE_SIGNATURE: Final = "simple electronic signature"
 OWN_SIGNATURE: Final = "digital signature in this file, with a certificate of the signer's own"
 
@@ -162,16 +162,17 @@ class SealNote:
 
 
 def embedded(
-    evidence: Evidence, answers: Mapping[str, Any], parties: Iterable[Party], seal: SealNote
+    evidence: Evidence, answers: Mapping[str, Any], parties: Sequence[Party], seal: SealNote
 ) -> dict[str, Any]:
     """Returns what `evidence.json` holds: docs/reference/agreement-evidence.schema.json.
 
-    Without `answers`, `format`, `seal` and `signatories` it is the evidence that the audit log's
-    digest is of; the evidence of each signatory has a digest in the log as well.
+    Without `answers`, `copies_to`, `format`, `seal` and `signatories` it is the evidence that the
+    audit log's digest is of; the evidence of each signatory has a digest in the log as well.
     """
     return {
         **evidence.as_json(),
         "answers": dict(answers),
+        "copies_to": [evidence.email, *(each.email for each in parties if each.evidence)],
         "format": FORMAT,
         "signatories": [party.as_json() for party in parties],
         "seal": {

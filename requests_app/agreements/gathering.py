@@ -8,7 +8,12 @@ from requests_app.agreements.completing import complete_if_all_signed
 from requests_app.agreements.inviting import addressed_to, is_anew, is_over, lock_signatory
 from requests_app.agreements.models import Agreement
 from requests_app.agreements.outstanding import Outcome, open_agreement, outcome, signatories_of
-from requests_app.agreements.signatories import AgreementVoid, Signatory, SignatoryExit
+from requests_app.agreements.signatories import (
+    AgreementVoid,
+    Cosignature,
+    Signatory,
+    SignatoryExit,
+)
 from requests_app.audit import kinds, log
 from requests_app.errors import Conflict
 from requests_app.identity.models import User
@@ -22,6 +27,10 @@ CANNOT_GO = (
     "The dataset is handed out only with a signature for your institution. To name somebody else, "
     "stop collecting signatures, change the request, and sign again."
 )
+CANNOT_GO_ANEW = (
+    "The dataset is handed out only with a signature for your institution. To name somebody else, "
+    "stop this signing, then sign again and name them there."
+)
 LEAVES_THE_GRANT = (
     "They use the data already. Remove them from the grant, on the page of the request: then they "
     "leave this version with it, and the download links are replaced."
@@ -32,10 +41,10 @@ LEAVES_THE_GRANT = (
 def remove(*, signatory_id: UUID | str, by: User, reason: str) -> SignatoryExit:
     """Takes a member who has not signed out of the agreement.
 
-    The agreement names them, and says that they were removed. If nobody is left to wait for, the
-    request is submitted. Raises NotFound for anybody but the
-    applicant; Invalid without a reason; Conflict for somebody who signed, was removed, or signs for
-    the institution. Effects: the exit, the person gone from the request, one entry, a message to
+    The agreement names them, and says that they were removed. If nobody is left to wait for, it is
+    complete. Raises NotFound for anybody but the applicant; Invalid without a reason; Conflict for
+    somebody who signed, was removed, signs for the institution, or uses the data under an earlier
+    version. Effects: the exit, the person gone from the request, one entry, a message to
     them, and what `completing` does.
     """
     reason = reasons.clean(reason, required=NO_REASON)
@@ -44,8 +53,8 @@ def remove(*, signatory_id: UUID | str, by: User, reason: str) -> SignatoryExit:
     if outcome(signatory) not in {Outcome.WAITING, Outcome.DECLINED} or is_over(agreement):
         raise Conflict(f"{signatory} is not waited for, so there is nobody to remove.")
     if signatory.role == Signatory.Role.INSTITUTION:
-        raise Conflict(CANNOT_GO)
-    if is_anew(agreement):
+        raise Conflict(CANNOT_GO_ANEW if is_anew(agreement) else CANNOT_GO)
+    if is_anew(agreement) and _signed_before(signatory):
         raise Conflict(LEAVES_THE_GRANT)
     declined = outcome(signatory) is Outcome.DECLINED
     left = SignatoryExit.objects.create(
@@ -68,6 +77,17 @@ def remove(*, signatory_id: UUID | str, by: User, reason: str) -> SignatoryExit:
         )
     complete_if_all_signed(agreement, by=by)
     return left
+
+
+def _signed_before(signatory: Signatory) -> bool:
+    """Whether they accepted an earlier version: that may have had nothing for them to sign."""
+    agreement = signatory.agreement
+    earlier = Cosignature.objects.filter(
+        signatory__agreement__access_request=agreement.access_request_id,
+        signatory__agreement__void=None,
+        signatory__email__iexact=signatory.email,
+    )
+    return earlier.exclude(signatory__agreement=agreement).exists()
 
 
 @transaction.atomic

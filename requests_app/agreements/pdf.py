@@ -18,6 +18,7 @@ from weasyprint import HTML, Attachment
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
 from requests_app.agreements.answers import Answers
+from requests_app.agreements.directions import resolve_directions
 from requests_app.agreements.evidence import Evidence, Party, SealNote, embedded
 from requests_app.agreements.filling import fill
 from requests_app.agreements.fonts import no_boxes
@@ -60,6 +61,7 @@ def render_pdf(document: AgreementDocumentInput) -> bytes:
         raise Misconfigured("The text of this agreement is not the one that was signed.")
     wording = read_wording(document.text)
     page = HTML(string=_markup(document, wording), url_fetcher=_NoFetching())
+    resolve_directions(page.etree_element)
     try:
         with no_boxes():
             rendered: bytes = page.write_pdf(

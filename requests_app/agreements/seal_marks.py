@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from asn1crypto import cms, x509
+from asn1crypto import cms, parser, x509
 from pyhanko.sign.general import CMSExtractionError, extract_signer_info
 from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.generic_cms import (
@@ -91,10 +91,17 @@ def _mark(content: bytes, found: tuple[int, int, int], trust: Trust) -> Mark | N
             return None
         cut = end > len(content)
         covered = content[:before] + content[after:end]
-        holds = not cut and _holds(signed_data, bundle.signer_cert, covered)
+        as_written = not cut and _is_as_written(place, contents)
+        holds = as_written and _holds(signed_data, bundle.signer_cert, covered)
     except (ValueError, TypeError, KeyError, CMSExtractionError, SignatureValidationError):
         return None
     return Mark(bundle.signer_cert, signed_data, contents, end, holds, cut)
+
+
+def _is_as_written(place: bytes, contents: bytes) -> bool:
+    """Whether nothing but the signature stands in its place, which it does not cover itself."""
+    padding = contents[parser.peek(contents) :]
+    return place[1:-1] == contents.hex().upper().encode() and not padding.strip(b"\0")
 
 
 def _holds(signed_data: cms.SignedData, certificate: x509.Certificate, covered: bytes) -> bool:

@@ -125,16 +125,26 @@ def _altered(content: bytes, end: int, facts: Facts, found: list[Mark]) -> Verdi
     if all(mark.holds for mark in found):
         return Verdict(Finding.ALTERED, ADDED, facts, changes(content, end))
     # What follows brings that seal itself, so nothing of it can be called added.
-    return Verdict(Finding.ALTERED, BROKEN, facts, ("What a later seal covers was changed.",))
+    return Verdict(
+        Finding.ALTERED, BROKEN, facts, ("A later seal, or what it covers, was changed.",)
+    )
 
 
 def _genuine(facts: Facts) -> str:
-    names = ", ".join(signer.name for signer in facts.signers)
     countersigned = " and countersigned by the lab" if len(facts.seals) > 1 else ""
     return (
-        f"This is agreement {facts.number}, signed by {names} on {_day(facts.signed_at)}, sealed "
-        f"by the portal{countersigned}. Not one byte has changed since."
+        f"This is agreement {facts.number}, signed by {_who_and_when(facts)}, sealed by the portal"
+        f"{countersigned}. Not one byte has changed since."
     )
+
+
+def _who_and_when(facts: Facts) -> str:
+    """The day is told once if all signed on the same."""
+    days = [_day(signer.signed_at) for signer in facts.signers]
+    told = [f"{signer.name} on {day}" for signer, day in zip(facts.signers, days, strict=True)]
+    if len(set(days)) == 1:
+        told = [*(signer.name for signer in facts.signers[:-1]), told[-1]]
+    return ", ".join(told)
 
 
 def _day(instant: datetime) -> str:

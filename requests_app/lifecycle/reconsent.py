@@ -1,6 +1,6 @@
 """A new version of the agreement: asking the holders of grants to sign it, and their signature."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, time
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from requests_app.distribution.reconsents import NOTICE, older_than, unmet_campa
 from requests_app.errors import Conflict, Invalid, NotFound, Refused
 from requests_app.identity.models import User
 from requests_app.requests import reasons, transitions
+from requests_app.requests.cosigners import require_signatory
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.permissions import approves_for
 from requests_app.requests.states import State
@@ -109,11 +110,14 @@ def sign_anew(
     locale: str,
     drawn: str = "",
     own_certificate: bool = False,
+    signatory: Mapping[str, str] | None = None,
 ) -> Agreement:
     """Signs the version in force for a grant; the request keeps its state, the grant its term.
 
     Arguments and refusals are those of `agreements.signing.sign`; besides, NotFound for anybody
-    but the holder, and Conflict when the grant is over or nothing has to be signed. Effects, all
+    but the holder, and Conflict when the grant is over or nothing has to be signed. `signatory`
+    names who signs for the institution where it is not whom the request names; Invalid, with
+    fields, when somebody must and nobody can be asked. Effects, all
     or none: a further agreement of the request and one entry; when this is the last signature, the
     row that puts the grant on it (a suspension ends with it) and the rendering queued; otherwise
     invitations, or the document to be signed with the holder's own certificate, and `take_effect`
@@ -130,6 +134,7 @@ def sign_anew(
     if not may_sign_anew(grant):
         raise Conflict("There is nothing to sign for this grant now. Nothing was signed.")
     require_verified(by)
+    require_signatory(access_request, signatory or {})
     agreement = put_signature(
         access_request,
         dataset,

@@ -60,18 +60,21 @@ def agreement_cosigned(
     number: str,
     pdf: Attachment,
     to_be_decided: bool,
+    in_force: bool = False,
     countersigned: bool = False,
     **invited: Unpack[Invited],
 ) -> Message:
     """To an invited person who signed: their copy of the agreement `number`, sealed.
 
-    `countersigned` is for the copy that the lab has countersigned; `to_be_decided` is false for a
-    new version under a grant, which waits for nobody.
+    `countersigned` is for the copy that the lab has countersigned; `in_force` is true for a
+    new version under a grant, which waits for nobody; neither it nor `to_be_decided` when the
+    request ended before the copy was made.
     """
     context = {
         **invited,
         "number": number,
         "to_be_decided": to_be_decided,
+        "in_force": in_force,
         "countersigned": countersigned,
     }
     return post(

@@ -185,12 +185,14 @@ def agreement_signed(
     pdf: Attachment,
     trail: str,
     to_be_decided: bool = True,
+    in_force: bool = False,
     together: bool = False,
 ) -> Message:
     """To the applicant: their copy of the agreement `number`, and what happens next.
 
-    `to_be_decided` is false for a new version under a grant, which waits for nobody; `together`
-    says that others signed as well, the last of them just now.
+    `in_force` is true for a new version under a grant, which waits for nobody; neither it nor
+    `to_be_decided` when the request ended before the copy was made. `together` says that others
+    signed as well, the last of them just now.
     """
     context = {
         "full_name": full_name,
@@ -198,6 +200,7 @@ def agreement_signed(
         "number": number,
         "request_url": request_url,
         "to_be_decided": to_be_decided,
+        "in_force": in_force,
         "together": together,
     }
     return post(name="agreement_signed", to=to, context=context, attachments=[pdf], trail=trail)

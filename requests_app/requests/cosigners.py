@@ -1,13 +1,15 @@
 """The people an applicant names to sign with them: at which addresses they can be asked."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 from requests_app.datasets.card import card_from
+from requests_app.errors import Invalid
 from requests_app.identity.addresses import Address, MalformedAddress, canonical, parse
 from requests_app.identity.institutions import judge
 from requests_app.identity.names import folded
-from requests_app.requests.answers import is_blank
+from requests_app.requests.answers import clean, is_blank
 from requests_app.requests.models import AccessRequest
 
 REQUIRED: dict[str, str] = {
@@ -63,6 +65,23 @@ def signatory_gaps(access_request: AccessRequest) -> dict[str, list[str]]:
     if folded(access_request.signatory_name) in own_names - {""}:
         gaps["signatory_name"] = [ANOTHER_PERSON]
     return gaps
+
+
+def require_signatory(access_request: AccessRequest, named: Mapping[str, str]) -> None:
+    """Keeps who signs for the institution under an approved request, if the dataset asks for one.
+
+    `named` has those of `REQUIRED` that are to change: the dataset may not have asked when the
+    request was made, and people leave. Part of a verb that has locked the row. Raises Invalid, with
+    fields, unless there is now somebody to ask.
+    """
+    if not needs_authorised_signatory(access_request):
+        return
+    given = {name: named[name] for name in REQUIRED if name in named}
+    for name, value in clean(given, statements=()).items():
+        setattr(access_request, name, value)
+    if gaps := signatory_gaps(access_request):
+        raise Invalid("Say who signs for your institution.", gaps)
+    access_request.save(update_fields=[*REQUIRED, "updated_at"])
 
 
 def may_be_one_person(one: str, other: str) -> bool:

@@ -40,6 +40,15 @@ def _text(name: str, label: str, hint: str) -> forms.CharField:
     )
 
 
+def signatory_fields() -> tuple[forms.CharField, forms.CharField, forms.CharField]:
+    """Returns what is asked of whoever signs for the institution, in the order of `SIGNATORY`."""
+    return (
+        _line("Full name", "Of the person who may sign for your institution.", "off"),
+        _line("Position", "For example: director of the research office.", "off"),
+        _line("E-mail address", "Their own address at your institution.", "off"),
+    )
+
+
 class PointingForm(forms.Form):
     """A form beside whose fields sentences from the rooms can be shown."""
 
@@ -77,9 +86,7 @@ class RequestForm(PointingForm):
     is_student = forms.BooleanField(label="I am a student", required=False)
     supervisor = _line("Supervisor", "For students: the full name and position of your supervisor.")
 
-    signatory_name = _line("Full name", "Of the person who may sign for your institution.", "off")
-    signatory_position = _line("Position", "For example: director of the research office.", "off")
-    signatory_email = _line("E-mail address", "Their own address at your institution.", "off")
+    signatory_name, signatory_position, signatory_email = signatory_fields()
 
     research_title = _line("Title of the research")
     purpose = _text(

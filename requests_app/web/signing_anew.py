@@ -1,6 +1,7 @@
 """The page where the holder of a grant signs a new version of the agreement."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -15,11 +16,32 @@ from requests_app.distribution.models import Grant
 from requests_app.distribution.reconsents import due_at, is_suspended, stands_on, unmet_campaign
 from requests_app.errors import Conflict, Invalid, Refused
 from requests_app.lifecycle.reconsent import may_sign_anew, sign_anew
+from requests_app.requests.cosigners import needs_authorised_signatory
 from requests_app.requests.models import AccessRequest
 from requests_app.web.applicants import ApplicantRequest, own_request_page
 from requests_app.web.own_certificate import waits_for_certificate
-from requests_app.web.request_forms import problems
+from requests_app.web.request_forms import SIGNATORY, problems, signatory_fields
 from requests_app.web.signing import CHANGED, ApplicantForm, refuse_unproven
+
+
+class AnewForm(ApplicantForm):
+    """The same, and who signs for the institution: it may be another person by now."""
+
+    signatory_name, signatory_position, signatory_email = signatory_fields()
+    field_order = ("text_id", "shown_sha256", "affirmations", *SIGNATORY)  # as on the page
+
+    def __init__(self, *args: Any, access_request: AccessRequest, **kwargs: Any) -> None:
+        super().__init__(*args, legal_name=access_request.legal_name, **kwargs)
+        for name in SIGNATORY:
+            if needs_authorised_signatory(access_request):
+                self.initial[name] = getattr(access_request, name)
+            else:
+                del self.fields[name]
+
+    def signature(self) -> dict[str, Any]:
+        """Returns what was given, as `sign_anew` takes it."""
+        named = {name: self.cleaned_data[name] for name in SIGNATORY if name in self.fields}
+        return {**super().signature(), "signatory": named}
 
 
 @own_request_page("GET", "HEAD", "POST")
@@ -34,12 +56,13 @@ def request_sign_anew(request: ApplicantRequest, access_request: AccessRequest) 
             return redirect("request_own_certificate", access_request.pk)
         messages.info(request, "There is no new version to sign for this request.")
         return redirect("request_detail", access_request.pk)
-    shown, name = preview(access_request), access_request.legal_name
+    shown = preview(access_request)
     if request.method != "POST":
-        return _page(request, grant, shown, ApplicantForm(shown=shown, legal_name=name))
-    form = ApplicantForm(request.POST, shown=shown, legal_name=name)
+        fresh = AnewForm(shown=shown, access_request=access_request)
+        return _page(request, grant, shown, fresh)
+    form = AnewForm(request.POST, shown=shown, access_request=access_request)
     if not form.is_about(shown):
-        fresh = ApplicantForm(shown=shown, legal_name=name)
+        fresh = AnewForm(shown=shown, access_request=access_request)
         return _page(request, grant, shown, fresh, status=409, notice=CHANGED)
     if status := refuse_unproven(request, form):
         return _page(request, grant, shown, form, status=status)
@@ -68,9 +91,7 @@ def waiting_grant(grants: Iterable[Grant]) -> Grant | None:
     return next((grant for grant in grants if may_sign_anew(grant)), None)
 
 
-def _sign(
-    request: ApplicantRequest, grant: Grant, shown: Preview, form: ApplicantForm
-) -> HttpResponse:
+def _sign(request: ApplicantRequest, grant: Grant, shown: Preview, form: AnewForm) -> HttpResponse:
     try:
         agreement = sign_anew(grant_id=grant.pk, by=request.user, **form.signature())
     except Invalid as error:
@@ -103,7 +124,7 @@ def _page(
     request: ApplicantRequest,
     grant: Grant,
     shown: Preview,
-    form: ApplicantForm,
+    form: AnewForm,
     *,
     status: int = 200,
     notice: str = "",

@@ -300,7 +300,7 @@ class TestRemoving:
         assert access_request.state == State.SUBMITTED
         assert not access_request.named_people.exists()
         assert messages_to(bea.email) == ["signing_invitation", "invitation_closed"]
-        with pytest.raises(Conflict, match="taken your name out"):
+        with pytest.raises(Conflict, match="name was taken out"):
             cosigning.send_code(token=token)
         with pytest.raises(Conflict):
             gathering.remove(signatory_id=bea.pk, by=agreement.signer, reason="Again.")

@@ -23,6 +23,7 @@ from requests_app.errors import Conflict, Misconfigured, NotFound
 from requests_app.notifications.models import Message
 from requests_app.notifications.outbox import as_email
 from requests_app.requests.models import AccessRequest
+from requests_app.requests.states import State
 from tests.factories.agreements import (
     publish_text,
     ready_request,
@@ -158,6 +159,28 @@ def test_the_applicant_gets_a_copy():
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("late", [False, True])
+def test_nobody_is_asked_to_decide_what_was_withdrawn_before_the_copy_was_made(late, monkeypatch):
+    agreement = signed_agreement()
+    reviewer(agreement.access_request.dataset)
+
+    def withdraw(*args, **options) -> bytes:
+        AccessRequest.objects.filter(pk=agreement.access_request_id).update(state=State.WITHDRAWN)
+        return b"%PDF-1.7 quick"
+
+    if late:  # while it is being made
+        monkeypatch.setattr(documents, "seal_pdf", withdraw)
+    else:
+        withdraw()
+    render_document(agreement_id=agreement.pk)
+    assert not Message.objects.filter(name="request_submitted").exists()
+    body = str(as_email(Message.objects.get(name="agreement_signed")).body)
+    assert agreement.number in body
+    assert "a maintainer reads" not in body
+    assert "Your grant stands" not in body
+
+
+@pytest.mark.usefixtures("quick")
 def test_every_maintainer_in_office_gets_the_request_and_a_link_to_review_it():
     access_request = ready_request(legal_name="Bo O'Gull", purpose="To <b>learn</b>\nmuch.")
     dataset = access_request.dataset
@@ -240,7 +263,7 @@ def test_what_is_stored_is_the_sealed_document_and_its_evidence_names_the_seal()
     embedded = json.loads(PdfReader(io.BytesIO(document.content)).attachments["evidence.json"][0])
     assert embedded["seal"]["certificate_sha256"] == key.sha256
     assert embedded["seal"]["verify_url"].endswith(f"/verify/{agreement.number}")
-    added = {"answers", "format", "seal", "signatories"}
+    added = {"answers", "copies_to", "format", "seal", "signatories"}
     assert {k: v for k, v in embedded.items() if k not in added} == agreement.evidence
     assert embedded["answers"] == agreement.values
 

@@ -63,6 +63,6 @@ def test_the_digests_can_be_recomputed_as_the_schema_says():
     answers, text_sha256 = evidence["answers"], evidence["text_sha256"]
     assert evidence["answers_sha256"] == digest(answers)
     assert evidence["shown_sha256"] == shown_digest(text_sha256=text_sha256, answers=answers)
-    added = {"answers", "format", "seal", "signatories"}
+    added = {"answers", "copies_to", "format", "seal", "signatories"}
     recorded = {k: v for k, v in evidence.items() if k not in added}
     assert recorded == agreement.evidence

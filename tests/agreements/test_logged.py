@@ -44,7 +44,7 @@ def test_the_checkpoint_of_the_moment_of_signing_is_printed_embedded_and_committ
     root = checkpoint.note.split("\n")[2]
     assert root in text.replace("\n", "")
     signed = Entry.objects.get(kind=kinds.AGREEMENT_SIGNED)
-    added = {"answers", "format", "seal", "signatories"}
+    added = {"answers", "copies_to", "format", "seal", "signatories"}
     recorded = {name: value for name, value in embedded.items() if name not in added}
     assert signed.details["evidence_sha256"] == digest(recorded)
 

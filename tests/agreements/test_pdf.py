@@ -3,6 +3,8 @@ import io
 import json
 import logging
 import re
+import shutil
+import subprocess
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from pypdf import PdfReader
 
 from requests_app.agreements import pdf
 from requests_app.agreements.answers import PLACEHOLDERS, Kind
+from requests_app.agreements.directions import direction
 from requests_app.agreements.evidence import embedded
 from requests_app.agreements.pdf import render_pdf
 from requests_app.agreements.texts import FOLDER
@@ -179,6 +182,41 @@ def test_names_in_any_script_are_letters_and_not_boxes(caplog):
         assert not Counter(re.sub(r"\s", "", name)) - found, name
     for name in ("陈伟", "Łukasz Żółć", "Иван Петров"):
         assert name in text
+
+
+def places(document, folder) -> dict[str, float]:
+    """Word of a document -> how far from the left edge it is printed, as poppler finds it."""
+    assert shutil.which("pdftotext"), "install poppler-utils"
+    path = folder / "agreement.pdf"
+    path.write_bytes(render_pdf(document))
+    told = subprocess.run(["pdftotext", "-bbox", path, "-"], capture_output=True, check=True).stdout
+    found = re.findall(r'<word xMin="([\d.]+)"[^>]*>([^<]*)</word>', told.decode())
+    return {word: float(left) for left, word in found}
+
+
+def test_a_sentence_from_right_to_left_is_printed_in_its_order(tmp_path):
+    words_ = places(
+        document_input(
+            purpose="ندرس تعبيرات FIRST ثم تعبيرات SECOND وغيرها.\n\nWe write THIRD ندرس FOURTH.",
+            applicant_name="محمد FIFTH علي SIXTH بن",
+            named_people=[
+                {"name": "שרה SEVENTH לוי EIGHTH כהן", "role": "", "email": "p@pier.example"}
+            ],
+        ),
+        tmp_path,
+    )
+    assert words_["FIRST"] > words_["SECOND"]
+    assert words_["THIRD"] < words_["FOURTH."]
+    assert words_["FIFTH"] > words_["SIXTH"]
+    assert words_["SEVENTH"] > words_["EIGHTH"]
+
+
+@pytest.mark.parametrize(
+    ("text", "way"),
+    [("", "ltr"), ("12 %", "ltr"), ("12 علي Mo", "rtl"), ("Mo علي", "ltr"), ("דוד", "rtl")],
+)
+def test_the_first_letter_that_has_a_direction_decides(text, way):
+    assert direction(text) == way
 
 
 def test_all_fonts_are_embedded_and_can_be_read_back():

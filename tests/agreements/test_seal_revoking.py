@@ -298,7 +298,7 @@ def _sealed_in_no_field(content: bytes, key) -> bytes:
     with signer_with(key) as signer:
         covered = content + head + tail
         made = asyncio.run(signer.async_sign_general_data(covered, "sha256", detached=True))
-    place = b"<" + made.dump().hex().encode().ljust(room, b"0") + b">"
+    place = b"<" + made.dump().hex().upper().encode().ljust(room, b"0") + b">"
     return content + head + place + tail
 
 

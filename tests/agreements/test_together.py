@@ -4,6 +4,7 @@ import io
 import json
 import threading
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
@@ -15,16 +16,19 @@ from requests_app.agreements import cosigning, gathering
 from requests_app.agreements.documents import render_document, waiting
 from requests_app.agreements.evidence import Cosigned, Party
 from requests_app.agreements.pdf import render_pdf
+from requests_app.agreements.seal import Level, Role, Seal, seal_pdf
 from requests_app.agreements.trust import Trust
 from requests_app.agreements.verification import Finding, verify
 from requests_app.audit import kinds
 from requests_app.audit.models import Entry
+from requests_app.notifications.models import Message
 from requests_app.requests.models import AccessRequest
 from requests_app.requests.states import State
 from tests.agreements.test_evidence_schema import SCHEMA
 from tests.factories.agreements import document_input
 from tests.factories.cosigning import collect, cosignature, ready_together
 from tests.factories.file_database import file_database
+from tests.factories.seals import pem
 
 EVERYBODY = 40
 
@@ -81,9 +85,25 @@ def test_somebody_removed_is_told_and_has_no_signature():
     document = replace(document_input(), parties=(party(1), party(2, signed=False)))
     reader = PdfReader(io.BytesIO(render_pdf(document)))
     text = " ".join(" ".join(page.extract_text() for page in reader.pages).split())
-    assert "was removed from the Named People by the Applicant" in text
+    assert "was removed from the Named People on" in text
     assert "person2@pier.example" not in text
     assert text.count("Signed from") == 1
+
+
+@pytest.mark.parametrize(
+    ("later", "sentence"),
+    [
+        (0, "signed by Ada Larus, Person 1 Łukasz 陈伟 on 31 January 2026, sealed"),
+        (2, "signed by Ada Larus on 31 January 2026, Person 1 Łukasz 陈伟 on 2 February 2026, se"),
+    ],
+)
+def test_nobody_is_said_to_have_signed_on_the_day_of_another(later, sentence, key):
+    one = party(1)
+    at = one.at + timedelta(days=later)
+    one = replace(one, at=at, evidence=replace(one.evidence, signed_at=at))
+    document = render_pdf(replace(document_input(), parties=(one,)))
+    sealed = seal_pdf(document, Seal(key, Level.B_B), Role.SEAL)
+    assert sentence in verify(sealed, Trust.from_pem(pem(*key.chain, key.certificate))).sentence
 
 
 @pytest.mark.django_db
@@ -110,6 +130,9 @@ def test_the_sealed_document_holds_every_signature_and_is_verified_with_all_name
     Draft202012Validator(SCHEMA).validate(evidence)
     assert [each["outcome"] for each in evidence["signatories"]] == ["signed", "removed", "signed"]
     assert evidence["signatories"][0]["evidence"] == bea.cosignature.evidence
+    copies = Message.objects.filter(name__in=("agreement_signed", "agreement_cosigned"))
+    assert sorted(evidence["copies_to"]) == sorted(copies.values_list("recipient", flat=True))
+    assert evidence["copies_to"] == [agreement.values["email"], bea.email, dean.email]
 
 
 @pytest.mark.django_db(transaction=True)

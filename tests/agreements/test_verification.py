@@ -1,4 +1,5 @@
 import json
+import re
 import zlib
 from datetime import timedelta
 from io import BytesIO
@@ -115,6 +116,13 @@ def test_each_of_300_bytes_spread_over_the_signed_ranges_is_missed_when_it_is_ch
             flipped = bytearray(countersigned)
             flipped[place] ^= 1
             assert verify(bytes(flipped), trust).finding is not Finding.GENUINE, place
+
+
+def test_nothing_but_the_seal_may_stand_in_its_place(sealed, trust):
+    """Signers pad the place with zeros; there a file could carry what nobody sealed."""
+    place = re.search(rb"/Contents <[0-9A-F]+0000>", sealed)[0]
+    for changed in (place.replace(b"0000>", b"00E0>"), place.lower().replace(b"/c", b"/C")):
+        assert verify(sealed.replace(place, changed), trust).sentence == CHANGED
 
 
 @pytest.mark.parametrize("page", [0, 1])

@@ -1,12 +1,14 @@
 """A member leaves a running grant alone; a new version is signed by those who are left."""
 
 from datetime import timedelta
+from io import BytesIO
 
 import pytest
 from django.core.cache import cache
 from django.utils import timezone
+from pypdf import PdfReader
 
-from requests_app.agreements import cosigning, gathering
+from requests_app.agreements import cosigning, gathering, unsealed
 from requests_app.agreements.documents import countersign_document, render_document
 from requests_app.audit import kinds
 from requests_app.audit.models import Entry
@@ -30,9 +32,10 @@ from tests.factories.cosigning import (
 )
 from tests.factories.distribution import make_link
 from tests.factories.reconsents import campaign_for, long_standing
-from tests.factories.requests import UserFactory, approver, reviewer
+from tests.factories.requests import NamedPersonFactory, UserFactory, approver, reviewer
 from tests.factories.review import put
 from tests.lifecycle.test_reconsent import sign as sign_anew
+from tests.lifecycle.test_reconsent import standing_long
 
 pytestmark = pytest.mark.django_db
 WHY = "Left the group."
@@ -139,6 +142,18 @@ def test_a_new_version_is_asked_of_those_who_are_left_and_takes_effect_with_the_
     assert (grant.access_request.state, grant.access_request.collecting_since) == ("approved", None)
 
 
+def test_who_never_signed_a_version_is_taken_out_of_the_first_that_asks_them():
+    grant = standing_long()
+    NamedPersonFactory(access_request=grant.access_request, name="Bea Sterna")
+    campaign_for(grant, body=TEXT_FOR_ALL)  # the version in force asked nobody but the applicant
+    agreement = sign_anew(grant)
+    [bea] = agreement.signatories.all()
+    assert members(grant.access_request) == []
+    gathering.remove(signatory_id=bea.pk, by=grant.applicant, reason=WHY)
+    assert reconsent.signed_and_waiting().get() == agreement
+    assert not grant.access_request.named_people.exists()
+
+
 def test_the_sweep_finds_a_new_version_whose_task_was_lost(django_capture_on_commit_callbacks):
     grant = grant_of_all("Bea Sterna")
     campaign_for(grant, days=-1, body=NEXT_VERSION)
@@ -170,6 +185,22 @@ def test_who_left_is_not_waited_for_in_the_new_version_being_signed():
     reconsent.take_effect(agreement_id=agreement.pk)
     assert [each.name for each in members(grant.access_request)] == ["Cy Pluvialis"]
     assert in_force(grant, timezone.now())
+
+
+def test_whom_an_approver_removed_was_not_removed_by_the_applicant():
+    grant = grant_of_all("Bea Sterna")
+    [bea] = members(grant.access_request)
+    campaign_for(grant, body=NEXT_VERSION)
+    agreement = sign_anew(grant)
+    asked = agreement.signatories.get()
+    remove_member(signatory_id=bea.pk, by=approver(grant.dataset), reason=WHY)
+    told = cosigning.obstacle(asked.invitations.get())
+    assert "name was taken out" in told
+    assert agreement.values["applicant_name"] not in told
+    document = unsealed.render(agreement, None)
+    text = " ".join(page.extract_text() for page in PdfReader(BytesIO(document)).pages)
+    [line] = [line for line in text.splitlines() if "Bea Sterna was removed" in line]
+    assert "Applicant" not in line
 
 
 def test_with_a_revoked_grant_the_signing_of_a_new_version_ends():

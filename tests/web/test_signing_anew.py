@@ -6,13 +6,20 @@ from django.core.cache import cache
 from django.urls import reverse
 from django.utils import timezone
 
+from requests_app.agreements.gathering import remove
+from requests_app.agreements.models import Agreement
 from requests_app.agreements.preview import preview
+from requests_app.agreements.signatories import Signatory
 from requests_app.distribution.access import in_force
 from requests_app.distribution.models import Reconsent
+from requests_app.errors import Conflict
+from requests_app.requests.models import AccessRequest
+from tests.factories.cosigning import TEXT_FOR_ALL
+from tests.factories.datasets import card_table
 from tests.factories.distribution import make_link
 from tests.factories.reconsents import campaign_for, long_standing
 from tests.factories.review import granted
-from tests.web.form_filling import fields, text
+from tests.web.form_filling import beside, fields, text
 
 pytestmark = pytest.mark.django_db
 
@@ -130,6 +137,57 @@ def test_sending_it_twice_signs_once(client, grant):
     for _ in range(2):
         assert client.post(page(grant), sent).headers["Location"] == status(grant)
     assert Reconsent.objects.count() == 1
+
+
+def wants_an_authorised_signatory(grant):
+    """The dataset asks for one since the grant began, as a card that is loaded anew may."""
+    dataset = grant.dataset
+    dataset.card = card_table(
+        slug=dataset.slug, title=dataset.title, signing={"authorised_signatory": True}
+    )
+    dataset.save()
+    campaign_for(grant, body=TEXT_FOR_ALL)
+
+
+def test_whoever_signs_for_the_institution_is_asked_for_and_nobody_is_invited_at_no_address(
+    client, grant
+):
+    wants_an_authorised_signatory(grant)
+    empty = sign(client, grant)
+    assert empty.status_code == 400
+    assert beside(empty.content, "signatory_name") == [
+        "Name the person who may sign for your institution."
+    ]
+    assert not Agreement.objects.filter(text__number=2).exists()
+    named = {
+        "signatory_name": "Dean Skua",
+        "signatory_position": "Dean",
+        "signatory_email": "dean@pier.example",
+    }
+    assert sign(client, grant, **named).headers["Location"] == status(grant)
+    [signatory] = Agreement.objects.get(text__number=2).signatories.all()
+    assert (signatory.role, signatory.name, signatory.email) == (
+        "institution",
+        "Dean Skua",
+        "dean@pier.example",
+    )
+
+
+def test_another_person_may_sign_for_the_institution_by_now(client, grant):
+    wants_an_authorised_signatory(grant)
+    AccessRequest.objects.update(
+        signatory_name="Dean Skua", signatory_position="Dean", signatory_email="dean@pier.example"
+    )
+    assert sign(client, grant).headers["Location"] == status(grant)
+    with pytest.raises(Conflict, match="then sign again and name them there"):
+        remove(
+            signatory_id=Signatory.objects.get().pk, by=grant.applicant, reason="The dean has left."
+        )
+    client.post(reverse("signing_stop", args=[grant.access_request_id]))
+    cache.clear()
+    sign(client, grant, signatory_name="Dean Auk", signatory_email="auk@pier.example")
+    newest = Signatory.objects.get(agreement__void=None)
+    assert (newest.name, newest.position, newest.email) == ("Dean Auk", "Dean", "auk@pier.example")
 
 
 def test_what_changed_from_the_version_the_grant_stands_on_is_one_click_away(client, grant):

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -185,6 +185,19 @@ def test_a_file_sealed_with_our_key_that_we_never_made_is_not_ours(client, agree
     page = send(client, mine)
     assertContains(page, "not among the documents that the portal made")
     assertContains(send(client, bytes(agreement.documents.first().content)), ">Genuine</h2>")
+
+
+def test_to_change_what_a_seal_does_not_sign_of_itself_takes_no_key_and_is_told_so(
+    client, agreement
+):
+    made = bytes(agreement.documents.first().content)
+    root = prepare().key.chain[-1].public_bytes(serialization.Encoding.DER).hex().upper().encode()
+    assert made.count(root) == 1
+    changed = made.replace(root, root[:-1] + (b"1" if root.endswith(b"0") else b"0"))
+    assert verify(changed, Trust.published()).finding is Finding.GENUINE
+    page = send(client, changed)
+    assertContains(page, ">Altered</h2>")
+    assertNotContains(page, "in other hands")
 
 
 def test_a_certificate_declared_invalid_is_published_and_its_seals_are_not_proven(
