@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from django.db import Error, connection
+from django.db import connection
 from django.db.models import BigIntegerField, Case, F, When
 from django.utils import timezone
 
 from requests_app import conf
 from requests_app.distribution.access import credentials_in_force
+from requests_app.distribution.journal import GateClosed
 from requests_app.distribution.transfers import Transfer, byte_count, unsettled
 
 logger = logging.getLogger(__name__)
@@ -53,19 +54,28 @@ class Watcher:
         self._thread: threading.Thread | None = None
 
     def add(self, transfer: Transfer, line: socket.socket) -> Sending:
-        """Look after a transfer from now on."""
+        """Look after a transfer from now on. Raises GateClosed where nobody can."""
         credential = transfer.link_id or transfer.access_token_id
         if credential is None:
             raise ValueError("a transfer has a credential")
         sending = Sending(transfer.pk, credential, line)
         with self._changed:
+            self._have_thread()
             self._sending[sending.transfer_id] = sending
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
-                self._thread.start()
-            elif len(self._sending) == 1:
+            if len(self._sending) == 1:
                 self._changed.notify()
         return sending
+
+    def _have_thread(self) -> None:
+        """Under the lock. Raises GateClosed where there can be none: nothing could be cut off."""
+        if self._thread is not None and self._thread.is_alive():
+            return
+        thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            raise GateClosed("No thread can be started to watch what is sent.") from error
+        self._thread = thread
 
     def is_full(self) -> bool:
         """Whether this process sends as much as it may and keep threads for everything else."""
@@ -108,7 +118,7 @@ class Watcher:
             time.sleep(EVERY)
             try:
                 self.look()
-            except Error:
+            except Exception:
                 logger.exception("it is not known which transfers may go on")
                 connection.close()
 

@@ -1,6 +1,7 @@
 """What runs is vouched for, and told as far as its process knows."""
 
 import socket
+import threading
 from datetime import timedelta
 
 import pytest
@@ -59,3 +60,26 @@ def test_a_process_that_dies_has_told_nothing_for_certain(watcher, line):
     settle([Ending(row.pk, None, Outcome.UNKNOWN)])
     row.refresh_from_db()
     assert row.bytes_sent is None
+
+
+class TestTheThread:
+    def test_one_that_has_died_is_replaced(self, watcher, line):
+        watcher.add(make_transfer(), line)
+        first = watcher._thread
+        first.join(10)
+        watcher.add(make_transfer(), line)
+        assert watcher._thread is not first
+
+    def test_nothing_that_goes_wrong_ends_it(self, monkeypatch, line):
+        looks = threading.Semaphore(0)
+
+        class Broken(Watcher):
+            def look(self):
+                looks.release()
+                raise RuntimeError("nobody thought of this")
+
+        monkeypatch.setattr("requests_app.distribution.running.EVERY", 0.01)
+        broken = Broken()
+        sending = broken.add(make_transfer(), line)
+        assert all(looks.acquire(timeout=10) for _ in range(3))
+        broken.remove(sending)
