@@ -34,6 +34,7 @@ RELOAD: Final = "reload"
 """nginx reloads when this file is changed."""
 STARTED: Final = "started"
 """nginx was started when this file was last written."""
+_ROOM: Final = 1 << 20  # bytes: some thousand lines
 _BATCH: Final = 256 * 1024  # bytes read in one transaction
 _STILL: Final = 60.0  # seconds after which nobody writes to a renamed log any more
 _LARGEST: Final = 2**63
@@ -56,6 +57,18 @@ class LogPosition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} at {self.offset}"
+
+
+def has_room() -> bool:
+    """Whether nginx can log the ends of what it is given; a full disk loses them without a word."""
+    folder = conf.nginx_dir()
+    if folder is None:
+        return True
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return False
+    return disk.f_bavail * disk.f_frsize >= _ROOM
 
 
 def follow() -> int:
@@ -97,9 +110,15 @@ def cut_what_may_not_go_on() -> int:
 
 def _settle_what_ended_untold(folder: Path) -> int:
     """Transfers from before nginx was started and of which its log says nothing: it was killed."""
+    file = folder / STARTED
     try:
-        started = datetime.fromtimestamp((folder / STARTED).stat().st_mtime, UTC)
+        started = datetime.fromtimestamp(file.stat().st_mtime, UTC)
     except FileNotFoundError:
+        return 0
+    if started > timezone.now():
+        # The clock was set back, so what runs seems to have begun before, and would be neither
+        # counted nor cut off. Of what nginx was started in the middle of, nobody knows any more.
+        os.utime(file, (0, 0))
         return 0
     left = unsettled().filter(how=How.NGINX, started_at__lt=started)
     return settle(Ending(pk, None, Outcome.UNKNOWN) for pk in left.values_list("pk", flat=True))
@@ -141,9 +160,14 @@ def _follow_the_renaming(folder: Path, current: LogPosition, rotated: LogPositio
 
 def _inode(file: Path) -> int:
     try:
-        return file.stat().st_ino
+        return _number(file.stat())
     except FileNotFoundError:
         return 0
+
+
+def _number(found: os.stat_result) -> int:
+    """A file's inode as far as the database holds it: file systems of a network use all 64 bits."""
+    return found.st_ino % _LARGEST
 
 
 def _read(folder: Path, position: LogPosition) -> bytes:
@@ -152,7 +176,7 @@ def _read(folder: Path, position: LogPosition) -> bytes:
     try:
         with file.open("rb") as source:
             found = os.fstat(source.fileno())
-            if found.st_ino != position.inode:
+            if _number(found) != position.inode:
                 return b""  # renamed a moment ago: the next look finds it
             if found.st_size < position.offset:  # emptied in place
                 position.offset = 0

@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.http import content_disposition_header
 
 from requests_app import conf
+from requests_app.distribution import nginx_log
+from requests_app.distribution.journal import GateClosed
 from requests_app.distribution.packages import handover
 from requests_app.distribution.ranges import Kind, Selection, select
 from requests_app.distribution.storage.base import LocalPath, PresignedUrl
@@ -56,6 +58,8 @@ def hand_over(
 def _by_nginx(
     path: str, content: Representation, selection: Selection, account: Account
 ) -> HttpResponse:
+    if not nginx_log.has_room():
+        raise GateClosed("There is no room for nginx to log what it sends.")
     response = private(HttpResponse(content_type=content.media_type))
     response["X-Accel-Redirect"] = path
     response["Content-Disposition"] = (

@@ -89,6 +89,15 @@ class TestNginx:
         expected = HTTPStatus.TOO_MANY_REQUESTS if told == "to nobody" else HTTPStatus.OK
         assert client.get(link).status_code == expected
 
+    def test_nothing_is_handed_over_when_nginx_cannot_log_it(
+        self, client: Client, link, settings, tmp_path
+    ):
+        settings.NGINX_DIR = str(tmp_path / "nowhere")
+        response = client.get(link)
+        assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+        assert "X-Accel-Redirect" not in response
+        assert not Transfer.objects.exists()
+
     def test_nothing_is_handed_over_when_it_cannot_be_recorded(
         self, client: Client, link, monkeypatch
     ):
