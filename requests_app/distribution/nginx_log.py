@@ -103,9 +103,16 @@ def cut_what_may_not_go_on() -> int:
     gone = [pk for pk, credential in found.items() if credential not in lasting]
     if gone:
         with transaction.atomic():
-            unsettled().filter(pk__in=gone).update(cut_at=now)
-            (folder / RELOAD).write_text(f"{now.isoformat()}\n", encoding="ascii")
-    return len(gone)
+            asked = unsettled().filter(pk__in=gone, cut_at=None).update(cut_at=now)
+            if asked:
+                (folder / RELOAD).write_text(f"{now.isoformat()}\n", encoding="ascii")
+        return asked
+    return 0
+
+
+def sends() -> bool:
+    """Whether there is anything that nginx was given and has not told the end of."""
+    return unsettled().filter(how=How.NGINX).exists()
 
 
 def _settle_what_ended_untold(folder: Path) -> int:

@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from requests_app.distribution import nginx_log
+from requests_app.distribution.nginx_log import RELOAD
 from requests_app.distribution.running import Watcher
 from requests_app.distribution.settling import Ending, settle
-from requests_app.distribution.transfers import Outcome
+from requests_app.distribution.transfers import How, Outcome, Transfer
 from tests.factories.distribution import make_link
 from tests.factories.transfers import make_transfer
 
@@ -60,6 +62,48 @@ def test_a_process_that_dies_has_told_nothing_for_certain(watcher, line):
     settle([Ending(row.pk, None, Outcome.UNKNOWN)])
     row.refresh_from_db()
     assert row.bytes_sent is None
+
+
+class TestWhatNginxSends:
+    @pytest.fixture(autouse=True)
+    def folder(self, settings, tmp_path):
+        settings.NGINX_DIR = str(tmp_path)
+        return tmp_path
+
+    def test_nginx_is_asked_to_cut_what_may_not_go_on(self, watcher, folder):
+        transfer = make_transfer(how=How.NGINX)
+        watcher.watch_nginx()
+        watcher.look_at_nginx()
+        assert not (folder / RELOAD).exists()
+        transfer.grant.revoked_at = timezone.now() - timedelta(seconds=1)
+        transfer.grant.save()
+        watcher.look_at_nginx()
+        assert (folder / RELOAD).exists()
+
+    def test_while_it_sends_nothing_nobody_asks(self, watcher, django_assert_num_queries):
+        watcher.watch_nginx()
+        watcher.look_at_nginx()
+        with django_assert_num_queries(0):
+            watcher.look_at_nginx()
+        make_transfer(how=How.NGINX)
+        watcher.watch_nginx()
+        for _ in range(2):
+            with django_assert_num_queries(3):
+                watcher.look_at_nginx()
+
+    def test_of_two_who_look_one_asks(self, folder, monkeypatch):
+        transfer = make_transfer(how=How.NGINX, started_at=timezone.now() - timedelta(hours=1))
+        transfer.grant.revoked_at = timezone.now() - timedelta(seconds=1)
+        transfer.grant.save()
+        found = nginx_log.credentials_in_force
+
+        def another_is_first(*asked):
+            Transfer.objects.update(cut_at=timezone.now())
+            return found(*asked)
+
+        monkeypatch.setattr(nginx_log, "credentials_in_force", another_is_first)
+        assert nginx_log.cut_what_may_not_go_on() == 0
+        assert not (folder / RELOAD).exists()
 
 
 class TestTheThread:
