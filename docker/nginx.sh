@@ -24,12 +24,14 @@ while kill -0 "$server" 2>/dev/null; do
     wait $! || true
     now=$(asked) found=$(address)
     if [ "$now" != "$served" ] || [ "${found:-$known}" != "$known" ]; then
-        served=$now known=${found:-$known}
-        nginx -c "$conf" -s reload
+        # It refuses while the portal has no address: asked for again in a second, and never the end
+        # of this script, which would be the end of every transfer.
+        if nginx -c "$conf" -s reload; then
+            served=$now known=${found:-$known}
+        fi
     fi
     if [ "$(stat -c %s "$log" 2>/dev/null || echo 0)" -gt "$most" ] && [ ! -e "$log.1" ]; then
-        mv "$log" "$log.1"
-        nginx -c "$conf" -s reopen
+        mv "$log" "$log.1" && kill -USR1 "$server" # which, unlike -s reopen, reads no configuration
     fi
 done
 wait "$server"

@@ -20,6 +20,7 @@ from typing import Final
 
 from django.db import (
     DataError,
+    Error,
     IntegrityError,
     InterfaceError,
     OperationalError,
@@ -32,7 +33,7 @@ from django.utils import timezone
 from requests_app.distribution.gathering import Gathered
 from requests_app.distribution.models import AccessToken
 from requests_app.distribution.settling import Ending, settle
-from requests_app.distribution.transfers import SMALL, Transfer
+from requests_app.distribution.transfers import SMALL, Outcome, Transfer
 from requests_app.errors import PortalError
 from requests_app.inserting import insert
 
@@ -81,9 +82,22 @@ class Journal:
         since = self._waits_since
         if self._failing or (since is not None and time.monotonic() - since > PATIENCE):
             raise GateClosed("What was sent before could not be entered into the log.")
-        refused = self._begun.answer(None, transfer)
+        try:
+            refused = self._begun.answer(None, transfer)
+        except Error:
+            self._is_not_sent(transfer)
+            raise
         if refused is not None:
+            self._is_not_sent(transfer)
             raise refused
+
+    def _is_not_sent(self, transfer: Transfer) -> None:
+        """Its row may be there all the same: committed by a database that went before it said so.
+
+        Nobody else would tell its end.
+        """
+        if not connection.in_atomic_block:
+            self.end(Ending(transfer.pk, 0, Outcome.NOTHING))
 
     def end(self, ending: Ending, *, promised: int = 0) -> None:
         """Has a transfer of so many bytes settled soon; returns at once.

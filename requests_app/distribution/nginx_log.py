@@ -34,6 +34,7 @@ RELOAD: Final = "reload"
 """nginx reloads when this file is changed."""
 STARTED: Final = "started"
 """nginx was started when this file was last written."""
+_ROOM: Final = 1 << 20  # bytes: some thousand lines
 _BATCH: Final = 256 * 1024  # bytes read in one transaction
 _STILL: Final = 60.0  # seconds after which nobody writes to a renamed log any more
 _LARGEST: Final = 2**63
@@ -56,6 +57,18 @@ class LogPosition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} at {self.offset}"
+
+
+def has_room() -> bool:
+    """Whether nginx can log the ends of what it is given; a full disk loses them without a word."""
+    folder = conf.nginx_dir()
+    if folder is None:
+        return True
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return False
+    return disk.f_bavail * disk.f_frsize >= _ROOM
 
 
 def follow() -> int:
@@ -90,16 +103,29 @@ def cut_what_may_not_go_on() -> int:
     gone = [pk for pk, credential in found.items() if credential not in lasting]
     if gone:
         with transaction.atomic():
-            unsettled().filter(pk__in=gone).update(cut_at=now)
-            (folder / RELOAD).write_text(f"{now.isoformat()}\n", encoding="ascii")
-    return len(gone)
+            asked = unsettled().filter(pk__in=gone, cut_at=None).update(cut_at=now)
+            if asked:
+                (folder / RELOAD).write_text(f"{now.isoformat()}\n", encoding="ascii")
+        return asked
+    return 0
+
+
+def sends() -> bool:
+    """Whether there is anything that nginx was given and has not told the end of."""
+    return unsettled().filter(how=How.NGINX).exists()
 
 
 def _settle_what_ended_untold(folder: Path) -> int:
     """Transfers from before nginx was started and of which its log says nothing: it was killed."""
+    file = folder / STARTED
     try:
-        started = datetime.fromtimestamp((folder / STARTED).stat().st_mtime, UTC)
+        started = datetime.fromtimestamp(file.stat().st_mtime, UTC)
     except FileNotFoundError:
+        return 0
+    if started > timezone.now():
+        # The clock was set back, so what runs seems to have begun before, and would be neither
+        # counted nor cut off. Of what nginx was started in the middle of, nobody knows any more.
+        os.utime(file, (0, 0))
         return 0
     left = unsettled().filter(how=How.NGINX, started_at__lt=started)
     return settle(Ending(pk, None, Outcome.UNKNOWN) for pk in left.values_list("pk", flat=True))

@@ -2,7 +2,8 @@
 
 Sending a file is the kernel's work at full speed; a watcher asks every few seconds, in one query
 for all of them, under which links and tokens bytes may still flow, and hangs up on the others. By
-the way it vouches for the rest, so that one whose process was killed is told from a slow one.
+the way it vouches for the rest, so that one whose process was killed is told from a slow one. What
+nginx sends for it is looked after as well: who is revoked must not wait for a worker that is busy.
 """
 
 import logging
@@ -15,12 +16,14 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from django.db import Error, connection
+from django.db import connection
 from django.db.models import BigIntegerField, Case, F, When
 from django.utils import timezone
 
 from requests_app import conf
+from requests_app.distribution import nginx_log
 from requests_app.distribution.access import credentials_in_force
+from requests_app.distribution.journal import GateClosed
 from requests_app.distribution.transfers import Transfer, byte_count, unsettled
 
 logger = logging.getLogger(__name__)
@@ -50,22 +53,40 @@ class Watcher:
         self.process = os.getpid()
         self._changed = threading.Condition()
         self._sending: dict[UUID, Sending] = {}
+        self._nginx = False
         self._thread: threading.Thread | None = None
 
     def add(self, transfer: Transfer, line: socket.socket) -> Sending:
-        """Look after a transfer from now on."""
+        """Look after a transfer from now on. Raises GateClosed where nobody can."""
         credential = transfer.link_id or transfer.access_token_id
         if credential is None:
             raise ValueError("a transfer has a credential")
         sending = Sending(transfer.pk, credential, line)
         with self._changed:
+            self._have_thread()
             self._sending[sending.transfer_id] = sending
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
-                self._thread.start()
-            elif len(self._sending) == 1:
+            if len(self._sending) == 1:
                 self._changed.notify()
         return sending
+
+    def watch_nginx(self) -> None:
+        """Look after what nginx is given from now on. Raises GateClosed where nobody can."""
+        with self._changed:
+            self._have_thread()
+            if not self._nginx:
+                self._nginx = True
+                self._changed.notify()
+
+    def _have_thread(self) -> None:
+        """Under the lock. Raises GateClosed where there can be none: nothing could be cut off."""
+        if self._thread is not None and self._thread.is_alive():
+            return
+        thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            raise GateClosed("No thread can be started to watch what is sent.") from error
+        self._thread = thread
 
     def is_full(self) -> bool:
         """Whether this process sends as much as it may and keep threads for everything else."""
@@ -90,6 +111,15 @@ class Watcher:
         ours = unsettled().filter(pk__in=[each.transfer_id for each in found])
         ours.update(seen_at=now, **_sent_so_far(found))
 
+    def look_at_nginx(self) -> None:
+        """Has nginx cut what may not go on, while it sends anything."""
+        if not self._nginx:
+            return
+        nginx_log.cut_what_may_not_go_on()
+        self._nginx = False  # before it is asked: what begins meanwhile says so again
+        if nginx_log.sends():
+            self._nginx = True
+
     def _cut(self, sending: Sending) -> None:
         with self._changed:
             if sending.transfer_id not in self._sending:
@@ -103,12 +133,13 @@ class Watcher:
     def _watch(self) -> None:
         while True:
             with self._changed:
-                while not self._sending:
+                while not (self._sending or self._nginx):
                     self._changed.wait()
             time.sleep(EVERY)
             try:
                 self.look()
-            except Error:
+                self.look_at_nginx()
+            except Exception:
                 logger.exception("it is not known which transfers may go on")
                 connection.close()
 

@@ -112,8 +112,13 @@ class Delivery:
     def __init__(self, request: HttpRequest, transfer: Transfer) -> None:
         self._transfer = transfer
         line = request.META.get(LINE)
-        self._sending: Sending | None = watcher().add(transfer, line) if line else None
+        self._sending: Sending | None = None
         self._over = False
+        try:
+            self._sending = watcher().add(transfer, line) if line else None
+        except BaseException:
+            self.end(0, 0)  # it will not be sent
+            raise
 
     def tell(self, sent: int) -> None:
         """`sent` bytes left so far, for whoever watches."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial, wraps
 from http import HTTPStatus
 
-from django.db import DatabaseError
+from django.db import Error
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -80,7 +80,11 @@ def _answered(
     now, asked = timezone.now(), "/".join([view.__name__, *what.values()])
     no_text = "\0" in asked  # PostgreSQL cannot even compare it
     wanted = Wanted(what["path"], what.get("version")) if "path" in what and not no_text else None
-    access = resolve(token, now, origin.current().ip, wanted)
+    try:
+        access = resolve(token, now, origin.current().ip, wanted)
+    except Error:
+        logger.exception("nobody's right to %s can be looked up", asked)
+        return later(request)
     if not access.allowed:
         return refuse(request, access, asked)
     try:
@@ -91,7 +95,7 @@ def _answered(
         return say(request, error.message, HTTPStatus.NOT_FOUND)
     except Limited as error:
         return refuse(request, error.access, asked)
-    except (StorageError, DatabaseError, GateClosed):
+    except (StorageError, Error, GateClosed):
         logger.exception("%s could not be served under grant %s", asked, access.grant.pk)
         return later(request)
 
@@ -108,8 +112,8 @@ def _unauthorized(request: HttpRequest) -> HttpResponse:
 
 
 def later(request: HttpRequest) -> HttpResponse:
-    """Nothing is handed out at the moment."""
-    response = say(request, NOT_NOW, HTTPStatus.SERVICE_UNAVAILABLE)
+    """Nothing is handed out at the moment; it may be the database that does not answer."""
+    response = say(request, NOT_NOW, HTTPStatus.SERVICE_UNAVAILABLE, by_itself=True)
     response["Retry-After"] = "60"
     return response
 

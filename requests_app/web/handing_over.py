@@ -12,8 +12,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.http import content_disposition_header
 
 from requests_app import conf
+from requests_app.distribution import nginx_log
+from requests_app.distribution.journal import GateClosed
 from requests_app.distribution.packages import handover
 from requests_app.distribution.ranges import Kind, Selection, select
+from requests_app.distribution.running import watcher
 from requests_app.distribution.storage.base import LocalPath, PresignedUrl
 from requests_app.distribution.transfers import How
 from requests_app.web.accounting import Account
@@ -56,6 +59,11 @@ def hand_over(
 def _by_nginx(
     path: str, content: Representation, selection: Selection, account: Account
 ) -> HttpResponse:
+    tells = conf.nginx_dir() is not None
+    if tells:
+        if not nginx_log.has_room():
+            raise GateClosed("There is no room for nginx to log what it sends.")
+        watcher().watch_nginx()
     response = private(HttpResponse(content_type=content.media_type))
     response["X-Accel-Redirect"] = path
     response["Content-Disposition"] = (
@@ -64,8 +72,10 @@ def _by_nginx(
     response["ETag"] = content.etag  # nginx sends it instead of its own
     is_part = selection.kind is Kind.PART
     status = HTTPStatus.PARTIAL_CONTENT if is_part else HTTPStatus.OK
-    begin = account.begin if conf.nginx_dir() else account.hand_over
+    begin = account.begin if tells else account.hand_over
     response[TRANSFER] = str(begin(selection, status, How.NGINX).pk)
+    if tells:
+        watcher().watch_nginx()  # who looked before the row was there has seen nothing to watch
     return response
 
 

@@ -114,16 +114,29 @@ def ask_to_sign_in(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def say(request: HttpRequest, sentence: str, status: int) -> HttpResponse:
-    """Answer with one sentence: a page for a browser, a line for a program."""
-    return _fill(HttpResponse(), request, sentence, status)
+def say(
+    request: HttpRequest, sentence: str, status: int, *, by_itself: bool = False
+) -> HttpResponse:
+    """Answer with one sentence: a page for a browser, a line for a program.
+
+    The page tells who is signed in and of which dataset; `by_itself` it asks the database nothing.
+    """
+    return _fill(HttpResponse(), request, sentence, status, by_itself=by_itself)
 
 
-def _fill(response: HttpResponse, request: HttpRequest, sentence: str, status: int) -> HttpResponse:
+def _fill(
+    response: HttpResponse,
+    request: HttpRequest,
+    sentence: str,
+    status: int,
+    *,
+    by_itself: bool = False,
+) -> HttpResponse:
     response.status_code = status
     if _wants_page(request):
         context = {"sentence": sentence, "heading": HEADINGS[HTTPStatus(status)]}
-        response.content = render_to_string("web/download_refused.html", context, request)
+        asked = None if by_itself else request
+        response.content = render_to_string("web/download_refused.html", context, asked)
     else:
         response["Content-Type"] = "text/plain; charset=utf-8"
         response.content = f"{sentence}\n"

@@ -13,7 +13,7 @@ from requests_app.audit.models import Entry
 from requests_app.distribution import journal as room
 from requests_app.distribution.journal import GateClosed, Journal
 from requests_app.distribution.settling import Ending
-from requests_app.distribution.transfers import Outcome, Transfer
+from requests_app.distribution.transfers import DailyUse, Outcome, Transfer
 from tests.e2e.person import until
 from tests.factories.distribution import make_access_token, make_link
 from tests.factories.transfers import make_transfer
@@ -105,6 +105,30 @@ def test_a_row_that_cannot_even_be_said_fails_alone(journal):
     begun[1].user_agent = "\udc80"
     assert room._write_all(begun).keys() == {begun[1]}
     assert Transfer.objects.count() == 2
+
+
+@pytest.mark.parametrize("answers_again", [True, False])
+def test_a_row_committed_by_a_database_that_went_then_is_settled(
+    journal, monkeypatch, answers_again
+):
+    write, unsaid, transfer = room._write, [True], unwritten()
+
+    def gone(begun):
+        if unsaid:
+            write(begun)
+            unsaid.clear()
+            raise OperationalError("the server closed the connection unexpectedly")
+        if not answers_again:
+            raise OperationalError("the database system is starting up")
+        write(begun)
+
+    monkeypatch.setattr(room, "_write", gone)
+    with pytest.raises(DatabaseError):
+        journal.begin(transfer)
+    journal.close()
+    assert Transfer.objects.get().outcome == Outcome.NOTHING
+    assert not DailyUse.objects.exists()
+    assert entered() == 0
 
 
 def test_inside_a_transaction_nothing_is_waited_for(journal):

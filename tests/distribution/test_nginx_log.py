@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from requests_app.audit import kinds
@@ -176,6 +177,52 @@ def test_what_a_killed_nginx_was_sending_is_settled_when_another_is_started(fold
         (str(told.pk), 100, "complete", "nginx"),
         (str(lost.pk), None, "unknown", "nginx"),
     ]
+
+
+def test_a_clock_that_was_set_back_does_not_end_what_runs(folder):
+    running = make_transfer(how=How.NGINX)
+    (folder / STARTED).touch()
+    ahead = (timezone.now() + timedelta(hours=2)).timestamp()
+    os.utime(folder / STARTED, (ahead, ahead))
+    assert nginx_log.follow() == 0
+    later = timezone.now() + timedelta(hours=3)
+    with time_machine.travel(later):
+        assert nginx_log.follow() == 0
+        running.grant.revoked_at = timezone.now() - timedelta(seconds=1)
+        running.grant.save()
+        assert nginx_log.cut_what_may_not_go_on() == 1
+        os.utime(folder / STARTED, (later.timestamp(), later.timestamp()))  # another is started
+        assert nginx_log.follow() == 1
+
+
+def test_the_number_of_a_file_may_fill_64_bits(folder, monkeypatch):
+    class Far:
+        def __init__(self, found):
+            self.st_ino, self.st_size = 2**64 - 1 - found.st_ino, found.st_size
+            self.st_mtime = found.st_mtime
+
+    stat, fstat = Path.stat, os.fstat
+    monkeypatch.setattr(Path, "stat", lambda file, **how: Far(stat(file, **how)))
+    monkeypatch.setattr(os, "fstat", lambda file: Far(fstat(file)))
+    append(folder / LOG, line(make_transfer(how=How.NGINX)))
+    assert nginx_log.follow() == 1
+    (folder / LOG).rename(folder / ROTATED)
+    append(folder / LOG, line(make_transfer(how=How.NGINX)))
+    assert nginx_log.follow() == 1
+
+
+def test_without_room_for_its_log_there_is_none(folder, settings, monkeypatch):
+    assert nginx_log.has_room()
+    disk = os.statvfs(folder)
+    left = [*disk]
+    left[4] = 0  # f_bavail
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result(left))
+    assert not nginx_log.has_room()
+    settings.NGINX_DIR = str(folder / "none")
+    monkeypatch.undo()
+    assert not nginx_log.has_room()
+    settings.NGINX_DIR = ""
+    assert nginx_log.has_room()
 
 
 class TestCutting:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_finished, request_started
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -289,6 +289,23 @@ class TestEntries:
         assert (response.status_code, response["Retry-After"]) == (503, "60")
         assert b"try again" in response.content
         assert not response.streaming
+
+    @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+    @pytest.mark.parametrize("accept", ["*/*", "text/html"])
+    def test_while_the_database_is_away_everybody_is_told_when_to_come_back(
+        self, client, token, release, accept, error
+    ):
+        urls = [*byte_urls(token, release).values(), reverse("download_page", args=[token])]
+
+        def gone(*args, **kwargs):
+            raise error("the server closed the connection unexpectedly")
+
+        with connection.execute_wrapper(gone):
+            for url in urls:
+                response = client.get(url, headers={"Accept": accept})
+                assert (response.status_code, response["Retry-After"]) == (503, "60")
+                assert {name: response[name] for name in SECRETIVE} == SECRETIVE
+                assert b"Please try again in a few" in response.content
 
     def test_it_is_written_down_before_the_first_byte_and_entered_after_the_last(
         self, token, release

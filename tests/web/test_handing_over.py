@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from requests_app.audit import kinds
 from requests_app.audit.models import Entry
-from requests_app.distribution import nginx_log
+from requests_app.distribution import nginx_log, running
 from requests_app.distribution.models import Grant
 from requests_app.distribution.transfers import SMALL, Transfer
 from tests.e2e.person import until
@@ -35,6 +35,11 @@ def entries() -> list[tuple[int, str, int]]:
 
 
 class TestNginx:
+    @pytest.fixture(autouse=True)
+    def _nobody_watches_for_longer_than_the_test(self, monkeypatch):
+        monkeypatch.setattr(running, "_of_process", [])
+        monkeypatch.setattr(running.Watcher, "_watch", lambda self: None)
+
     @pytest.fixture(autouse=True)
     def _configured(self, settings):
         settings.ACCEL_PREFIX = "/protected/"
@@ -88,6 +93,22 @@ class TestNginx:
             monkeypatch.setattr(nginx_log, "follow", lambda: follow() * 0)
         expected = HTTPStatus.TOO_MANY_REQUESTS if told == "to nobody" else HTTPStatus.OK
         assert client.get(link).status_code == expected
+
+    def test_what_nginx_is_given_is_watched(self, client: Client, link, settings, tmp_path):
+        settings.NGINX_DIR = str(tmp_path)
+        assert client.get(link).status_code == HTTPStatus.OK
+        Grant.objects.update(revoked_at=timezone.now())
+        running.watcher().look_at_nginx()
+        assert (tmp_path / nginx_log.RELOAD).exists()
+
+    def test_nothing_is_handed_over_when_nginx_cannot_log_it(
+        self, client: Client, link, settings, tmp_path
+    ):
+        settings.NGINX_DIR = str(tmp_path / "nowhere")
+        response = client.get(link)
+        assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+        assert "X-Accel-Redirect" not in response
+        assert not Transfer.objects.exists()
 
     def test_nothing_is_handed_over_when_it_cannot_be_recorded(
         self, client: Client, link, monkeypatch
