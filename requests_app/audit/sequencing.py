@@ -5,6 +5,7 @@ comes first. So whatever was committed before another act began stands before it
 gap. Appending an entry waits for none of this.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from requests_app.audit import canonical, merkle, tree
 from requests_app.audit.models import Entry, Leaf, TreeNode, Unsequenced
+from requests_app.errors import Conflict
 
 BATCH: Final = 1_000
 
@@ -36,7 +38,8 @@ def sequence() -> int:
 def sequence_batch() -> int:
     """Places the entries that wait, `BATCH` at most, and keeps the tree's new nodes.
 
-    Returns how many. Costs the batch and the logarithm of the tree's size.
+    Returns how many. Costs the batch and the logarithm of the tree's size. Raises Conflict where
+    one of the nodes is there already.
     """
     take_turn()
     waiting = list(Unsequenced.objects.order_by("pk").values_list("pk", flat=True)[:BATCH])
@@ -45,6 +48,7 @@ def sequence_batch() -> int:
     frontier = merkle.Frontier(tree.size(), tree.StoredTree())
     first, hashes = frontier.size, [merkle.leaf_hash(leaf_of(entry)) for entry in entries]
     nodes = frontier.extend(hashes)
+    _require_new(nodes)
     leaves = [
         Leaf(place=place, entry=entry, hash=found)
         for place, (entry, found) in enumerate(zip(entries, hashes, strict=True), first)
@@ -53,6 +57,17 @@ def sequence_batch() -> int:
     TreeNode.objects.bulk_create(TreeNode(height=h, index=i, hash=each) for h, i, each in nodes)
     Unsequenced.objects.filter(pk__in=waiting).delete()
     return len(leaves)
+
+
+def _require_new(nodes: Sequence[merkle.Kept]) -> None:
+    """Nobody else writes nodes: over one that was put there by hand nothing may be signed."""
+    for height, index, _ in nodes:
+        if TreeNode.objects.filter(height=height, index=index).exists():
+            raise Conflict(
+                f"No entry of the log was given its place: the node {height}/{index} of its tree "
+                "is stored, and follows from no entry. Run manage.py audit_verify, and keep the "
+                "database as it is."
+            )
 
 
 def leaf_of(entry: Entry) -> bytes:
