@@ -106,7 +106,9 @@ def erase_about(
     tells_of_them = PersonalValue.objects.filter(pk__in=of_theirs).values("entry")
     about_them = Q(entry__subject=person.audit_ref) | Q(entry__in=tells_of_them)
     unknown = Q(entry__actor=log.ANYONE.audit_ref) & about_them
-    acted = network & (Q(entry__actor__in={person.audit_ref, *person.signed}) | unknown)
+    # What the portal did because they signed or asked was entered from where they did that.
+    caused = Q(entry__actor=log.SYSTEM.audit_ref, entry__trail__in=trails)
+    acted = network & (Q(entry__actor__in={person.audit_ref, *person.signed}) | unknown | caused)
     # Set for their grant, by whomever.
     networks = Q(field__in=("before", "after"), entry__trail__in=trails)
     named = Q(pk__in=[*of_theirs, *_searches_for(person)])

@@ -236,6 +236,7 @@ def _told(kept: Iterable[tuple[Agreement, datetime]]) -> list[Kept]:
 def _must_be_kept(of: Q) -> list[tuple[Agreement, datetime]]:
     """The agreements whose term of retention, from the end of their last grant on, still runs."""
     signed = Agreement.objects.filter(of).select_related("access_request")
-    ends = signed.annotate(over=Coalesce(Max("access_request__grants__ends_at"), "signed_at"))
+    ended = Coalesce("access_request__grants__revoked_at", "access_request__grants__ends_at")
+    ends = signed.annotate(over=Coalesce(Max(ended), "signed_at"))
     found = [(each, each.over + conf.retention("agreement")) for each in ends.order_by("number")]
     return [(each, until) for each, until in found if until > timezone.now()]

@@ -74,6 +74,18 @@ def test_an_entry_that_was_changed_in_the_file_is_named(key, field):
         outsider.check_export(lines, key)
 
 
+def test_what_no_proof_covers_is_named(key):
+    lines = exported()
+    row = json.loads(lines[3])
+    lines[3] = json.dumps(row | {"remark": "It was Bea."})
+    with pytest.raises(outsider.Wrong, match=r"Line 4: Nothing proves .* 'remark'"):
+        outsider.check_export(lines, key)
+    row["proof"]["leaf_hash"] = json.loads(lines[2])["proof"]["leaf_hash"]
+    lines[3] = json.dumps(row)
+    with pytest.raises(outsider.Wrong, match="Line 4: The leaf hash"):
+        outsider.check_export(lines, key)
+
+
 @pytest.mark.parametrize("name", ["actor", "\\u0061ctor"])
 def test_an_entry_that_says_a_thing_twice_is_named(key, name):
     lines = exported()

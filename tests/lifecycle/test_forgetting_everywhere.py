@@ -18,6 +18,7 @@ from django.utils import timezone
 from requests_app.agreements.signatories import Signatory, SignatoryExit
 from requests_app.audit import checkpoints, erasure, kinds, log, verifying
 from requests_app.audit.models import Entry, PersonalValue
+from requests_app.audit.origin import Origin, acting_from
 from requests_app.distribution.models import Grant
 from requests_app.distribution.policy import set_networks
 from requests_app.errors import Conflict
@@ -115,6 +116,25 @@ def test_where_they_mistyped_their_password_from_goes_and_their_address_with_a_t
     refused = Entry.objects.filter(kind=kinds.SIGN_IN_FAILED)
     told = [set(each.personal_values.values_list("field", flat=True)) for each in refused]
     assert sorted(told, key=len) == [set(), set(), {"email", "ip", "user_agent"}]
+
+
+@pytest.mark.django_db
+def test_where_they_made_the_portal_act_from_goes_too():
+    with acting_from(Origin("203.0.113.77", "Grebe/7")):
+        collect(access_request := ready_together("Bea Sterna"))
+    invited = Entry.objects.get(kind=kinds.SIGNATORY_INVITED)
+    assert invited.actor == log.SYSTEM.audit_ref
+    access_request.state, access_request.collecting_since = "withdrawn", None
+    access_request.save()
+    forget(user_id=access_request.applicant_id, by=log.OPERATOR, reason=WHY)
+    assert not PersonalValue.objects.filter(field__in=("ip", "user_agent")).exists()
+
+
+@pytest.mark.django_db
+def test_an_agreement_is_kept_from_when_its_grant_really_ended(settings):
+    settings.RETAIN_AGREEMENT_DAYS = 0
+    grant = revoked()
+    assert forget(user_id=grant.applicant_id, by=log.OPERATOR, reason=WHY).kept == []
 
 
 @pytest.mark.django_db
