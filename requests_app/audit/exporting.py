@@ -92,11 +92,12 @@ def chosen(
 def export_to(target: Path, entries: QuerySet[Entry], form: str, *, progress: Progress) -> int:
     """Writes the export of `entries` into a file that is whole or not there; returns how many.
 
-    Raises FileExistsError rather than write over anything, and OSError as it comes.
+    Names and addresses are in it, so nobody but its owner may read it. Raises FileExistsError
+    rather than write over anything, and OSError as it comes.
     """
     total, draft = entries.count(), target.with_name(f".{target.name}.part")
     try:
-        with draft.open("x", encoding="utf-8", newline="") as file:
+        with open(draft, "x", encoding="utf-8", newline="", opener=_for_its_owner) as file:
             for number, line in enumerate(lines(entries, form)):
                 file.write(line)
                 progress(min(number, total), total)
@@ -106,6 +107,10 @@ def export_to(target: Path, entries: QuerySet[Entry], form: str, *, progress: Pr
     finally:
         draft.unlink(missing_ok=True)
     return total
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 @transaction.atomic
