@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from django.db import transaction
 
@@ -10,6 +10,9 @@ from requests_app.audit import appending, asking, origin
 from requests_app.audit.canonical import BLINDING, canonical, commitment, has_float, new_salt
 from requests_app.audit.kinds import KINDS
 from requests_app.audit.models import Entry
+
+# A reference may be longer, such as that of a domain; it stands in full as the subject.
+_TRAIL: Final = 120
 
 
 class Audited(Protocol):
@@ -83,7 +86,7 @@ def _entry(act: Act) -> appending.Written:
         kind=act.kind,
         actor=act.by.audit_ref,
         subject=act.on.audit_ref,
-        trail=getattr(act.on, "audit_trail", act.on.audit_ref),
+        trail=getattr(act.on, "audit_trail", act.on.audit_ref[:_TRAIL]),
         details=public,
         # Without anything random in it, the public leaf hash would confirm who guesses the entry.
         commitments={item.field: commitment(item.salt, item.value) for item in values}
