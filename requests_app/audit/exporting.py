@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
@@ -29,6 +30,8 @@ MEDIA_TYPES: Final = {"jsonl": "application/jsonl", "csv": "text/csv; charset=ut
 _CHUNK: Final = 500
 # What a spreadsheet would take for the beginning of a formula (OWASP, CSV injection).
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+# In many countries a spreadsheet splits a row at semicolons: what follows one begins a cell.
+_SPLIT_FORMULA: Final = re.compile(r";(?=[\s\"\\]*[=+@-])")
 
 
 def as_json(entry: Entry) -> dict[str, Any]:
@@ -139,6 +142,6 @@ def _table(entries: Iterable[dict[str, Any]], checkpoint: str | None) -> Iterato
 
 def _cell(value: Any) -> str:
     if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False)
+        return _SPLIT_FORMULA.sub(r"\\u003b", json.dumps(value, ensure_ascii=False))
     text = str(value)
     return f"'{text}" if text.startswith(_FORMULA) else text

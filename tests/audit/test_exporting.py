@@ -158,6 +158,18 @@ def test_a_row_of_the_table_is_whole_in_itself(key):
     assert (rows[5]["proof"], rows[5]["checkpoint"]) == ("", "")
 
 
+@pytest.mark.parametrize("blank", ["", " ", '"'])
+def test_no_cell_begins_a_formula_where_rows_are_split_at_semicolons(db, blank):
+    reason = f"Over;{blank}=cmd|' /C calc'!A0;a; b;-1;+1;@x"
+    happened = log.record(
+        kinds.GRANT_REVOKED, by=log.SYSTEM, on=log.Named("grant:9"), reason=reason
+    )
+    text = "".join(exported("csv"))
+    assert not [cell for cell in text.split(";") if cell.strip(' "\\').startswith(tuple("=+-@"))]
+    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(text))}
+    assert json.loads(rows[str(happened.pk)]["personal"]) == {"reason": reason}
+
+
 def test_a_longer_export_asks_no_more_of_the_database_for_each_entry(
     key, monkeypatch, django_assert_num_queries
 ):
