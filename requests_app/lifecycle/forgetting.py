@@ -21,7 +21,7 @@ from requests_app.agreements.models import Agreement
 from requests_app.agreements.signatories import Signatory
 from requests_app.audit import erasure, kinds, log
 from requests_app.audit.retention import Retention
-from requests_app.distribution import access_tokens
+from requests_app.distribution import access_tokens, transfers
 from requests_app.distribution.access import running_grants
 from requests_app.errors import Conflict, NotFound
 from requests_app.identity import applicants, sessions
@@ -69,7 +69,8 @@ def forget(*, user_id: int, by: log.Audited, reason: str) -> Forgotten:
     pseudonymised already. Effects, all or none: the account, its sessions, the answers of requests
     whose agreement need not be kept and the words written about them, who they are in requests of
     others, the person's values in the log, messages to any address they had, the names of their
-    access tokens, the networks of their grants, and two entries.
+    access tokens, the networks of their grants, where transfers that have not ended go to, and two
+    entries.
     """
     reason = reasons.clean(reason, required=NO_REASON)
     user = User.objects.select_for_update().filter(pk=user_id).first()
@@ -93,6 +94,7 @@ def forget(*, user_id: int, by: log.Audited, reason: str) -> Forgotten:
     outbox.forget(addresses=person.addresses, names=person.names, trails=trails | named_in)
     sessions.end(user=user, addresses=person.addresses)
     access_tokens.forget_names(user)
+    transfers.forget_sources(user)
     values = erasure.erase_about(person=person, trails=trails, retained=retained, by=by)
     # After that, since the reason is one of the account's values, and stays for its time.
     applicants.pseudonymise(user_id=user.pk, by=by, reason=reason)

@@ -21,6 +21,8 @@ from requests_app.audit.models import Entry, PersonalValue
 from requests_app.audit.origin import Origin, acting_from
 from requests_app.distribution.models import Grant
 from requests_app.distribution.policy import set_networks
+from requests_app.distribution.settling import Ending, settle
+from requests_app.distribution.transfers import Outcome
 from requests_app.errors import Conflict
 from requests_app.identity import sessions
 from requests_app.identity.models import User
@@ -32,9 +34,11 @@ from requests_app.requests.models import NamedPerson
 from requests_app.review.models import Decision
 from tests.admin.places import at
 from tests.factories.cosigning import collect, ready_together
+from tests.factories.distribution import make_link
 from tests.factories.identity import PASSWORD, ApplicantFactory
 from tests.factories.requests import AccessRequestFactory, UserFactory, approver, auditor
 from tests.factories.review import granted, put, submitted
+from tests.factories.transfers import make_transfer
 from tests.web.test_accounts import LOGIN, RESET, code_mailed_to, confirm, sign_up
 
 WHY = "Asked to be forgotten."
@@ -128,6 +132,17 @@ def test_where_they_made_the_portal_act_from_goes_too():
     access_request.save()
     forget(user_id=access_request.applicant_id, by=log.OPERATOR, reason=WHY)
     assert not PersonalValue.objects.filter(field__in=("ip", "user_agent")).exists()
+
+
+@pytest.mark.django_db
+def test_a_transfer_that_ends_later_tells_no_more_where_it_went():
+    grant = revoked()
+    link, _ = make_link(grant)
+    transfer = make_transfer(link, ip="203.0.113.77", user_agent="Grebe/7")
+    forget(user_id=grant.applicant_id, by=log.OPERATOR, reason=WHY)
+    settle([Ending(transfer.pk, 7, Outcome.CUT)])
+    assert Entry.objects.get(kind=kinds.FILE_DOWNLOADED).details["bytes"] == 7
+    assert left("203.0.113.77", "Grebe/7") == set()
 
 
 @pytest.mark.django_db
