@@ -23,6 +23,7 @@ from requests_app.audit import (
     outsider,
     placed,
     recomputing,
+    sequencing,
     signed_last,
     tree,
     witnesses,
@@ -219,12 +220,27 @@ class _Run:
             raise Wrong(
                 f"The entry number {besides.pk} was inserted past the log: it has no place."
             )
+        _have_forms()
         is_entry = Exists(Entry.objects.filter(pk=OuterRef("pk"), leaf=None))
         spare = Waiting.objects.filter(~is_entry).order_by("pk").first()
         if spare is not None:
             raise Wrong(
                 f"A place is waited for by the entry number {spare.pk}, which has one or is gone."
             )
+
+
+def _have_forms() -> None:
+    """Raises Wrong for an entry that waits and can get no place."""
+    waiting = Entry.objects.exclude(unsequenced=None).order_by("pk")
+    with closing(entry for entry in waiting.iterator()) as entries:
+        for entry in entries:
+            try:
+                sequencing.leaf_of(entry)
+            except sequencing.NO_FORM as error:
+                raise Wrong(
+                    f"The entry number {entry.pk}, which waits, gets no place: it has no canonical "
+                    "form, so it was inserted past the log."
+                ) from error
 
 
 def _name(row: placed.Row) -> str:

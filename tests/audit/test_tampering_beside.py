@@ -11,6 +11,7 @@ from requests_app.audit.models import (
     PersonalValue,
     SignedCheckpoint,
     TreeNode,
+    Unsequenced,
     WitnessSignature,
 )
 from requests_app.errors import Conflict
@@ -98,6 +99,26 @@ def test_over_a_node_that_was_put_there_no_entry_gets_a_place(whole):
     with pytest.raises(Conflict, match=r"node 8/0 of its tree is stored, .* audit_verify"):
         sequencing.sequence()
     assert Leaf.objects.count() == 255
+
+
+WITHOUT_FORM = {"too large": '{"n": 9007199254740993}', "a float": '{"n": 1.5}', "a list": "[]"}
+
+
+@pytest.mark.parametrize("details", WITHOUT_FORM)
+def test_an_entry_without_canonical_form_stops_no_other_and_is_named(whole, details):
+    raw(
+        "INSERT INTO requests_app_entry (at, kind, actor, subject, trail, details, commitments)"
+        " SELECT at, kind, actor, subject, trail, %s, '{}' FROM requests_app_entry WHERE id = %s",
+        WITHOUT_FORM[details],
+        at_place(8),
+    )
+    entry = Entry.objects.latest("pk")
+    Unsequenced.objects.create(entry_id=entry.pk)
+    fill(2)
+    assert checkpoints.seal().size == 11
+    assert [each.entry_id for each in Unsequenced.objects.all()] == [entry.pk]
+    assert checkpoints.uncovered_since() == entry.at  # and so /readyz tells in time
+    found(f"number {entry.pk}, which waits, gets no place: it has no canonical form")
 
 
 @pytest.mark.parametrize("size", [0, -5])
