@@ -41,7 +41,7 @@ class EntryAdmin(PortalAdmin):
     search_fields = ("kind",)  # shows the field; `get_search_results` looks further
     search_help_text = "Person, agreement number, request id, file path, kind or reference"
     show_full_result_count = False
-    fields = ("pk", "when", "kind", "actor", "subject", "trail", "told", "commitments")
+    fields = ("number", "when", "kind", "actor", "subject", "trail", "told", "commitments")
     readonly_fields = fields
     sortable_by = ()
 
@@ -110,6 +110,10 @@ class EntryAdmin(PortalAdmin):
             "weeks": [(bars[0].monday, [bar.count for bar in bars]) for bars in weeks][::-1],
         }
         return TemplateResponse(request, "admin/log/activity.html", context)
+
+    @admin.display(description="Number")
+    def number(self, entry: Entry) -> int:
+        return entry.pk
 
     @admin.display(description="When (UTC)", ordering="pk")
     def when(self, entry: Entry) -> str:

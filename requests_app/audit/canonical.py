@@ -49,6 +49,15 @@ def _is_plain(value: Any) -> bool:
     return all(map(_is_plain, [each for each in value if type(each) not in _SIMPLE]))
 
 
+def has_float(value: Any) -> bool:
+    """Whether a float is anywhere in a value."""
+    if isinstance(value, dict):
+        return any(map(has_float, value.values()))
+    return isinstance(value, float) or (
+        isinstance(value, list | tuple) and any(map(has_float, value))
+    )
+
+
 def are_plain(objects: Sequence[dict[str, Any]]) -> bool:
     """Whether `plain` may be given these. Raises TypeError for what is no object."""
     if not "".join(set(chain.from_iterable(objects))).isascii():

@@ -102,11 +102,16 @@ def erase_about(
     contacts = Q(field__in=fields_of(Retention.CONTACT), entry__trail__in=retained)
     network = Q(field__in=fields_of(Retention.NETWORK))
     # Who signs up or mistypes a password is nobody yet, and most likely the person.
-    unknown = Q(entry__subject=person.audit_ref, entry__actor=log.ANYONE.audit_ref)
-    acted = network & (Q(entry__actor__in={person.audit_ref, *person.signed}) | unknown)
+    of_theirs = _with_address(person.addresses)
+    tells_of_them = PersonalValue.objects.filter(pk__in=of_theirs).values("entry")
+    about_them = Q(entry__subject=person.audit_ref) | Q(entry__in=tells_of_them)
+    unknown = Q(entry__actor=log.ANYONE.audit_ref) & about_them
+    # What the portal did because they signed or asked was entered from where they did that.
+    caused = Q(entry__actor=log.SYSTEM.audit_ref, entry__trail__in=trails)
+    acted = network & (Q(entry__actor__in={person.audit_ref, *person.signed}) | unknown | caused)
     # Set for their grant, by whomever.
     networks = Q(field__in=("before", "after"), entry__trail__in=trails)
-    named = Q(pk__in=[*_with_address(person.addresses), *_searches_for(person)])
+    named = Q(pk__in=[*of_theirs, *_searches_for(person)])
     wanted = (theirs & ~network) | contacts | acted | networks | named
     count = _delete(PersonalValue.objects.filter(wanted).values_list("pk", flat=True))
     log.record(
@@ -122,19 +127,26 @@ def erase_about(
 
 
 def _with_address(addresses: Collection[str]) -> list[int]:
-    """The values that are one of the addresses, in whatever case."""
+    """The values that are one of the addresses, in whatever case and with whatever plus-tag."""
     found: list[int] = []
-    for address in addresses:
-        spelt = Q(value__icontains=address) | Q(value__icontains=json.dumps(address)[1:-1])
+    for local, _, host in {mailbox(each).rpartition("@") for each in addresses}:
+        spelt = Q(value__icontains=local) | Q(value__icontains=json.dumps(local)[1:-1])
         held = PersonalValue.objects.filter(spelt, field__in=("email", "recipient"))
-        same = address.casefold()
-        found += [pk for pk, value in held.values_list("pk", "value") if value.casefold() == same]
+        same = f"{local}@{host}"
+        found += [pk for pk, value in held.values_list("pk", "value") if mailbox(value) == same]
     return found
+
+
+def mailbox(address: str) -> str:
+    """The address as all of one mailbox are alike: in lower case, without what follows a plus."""
+    local, at, host = address.casefold().rpartition("@")
+    return f"{local.split('+', 1)[0] or local}{at}{host}"
 
 
 def _searches_for(person: Person) -> list[int]:
     """What staff typed into a search that names the person, or one word of their name."""
     whole = {each.casefold() for each in person.addresses | person.names}
+    whole |= {mailbox(each) for each in person.addresses}
     words = {
         word for each in whole for word in (*each.split(), each.split("@")[0]) if len(word) > 2
     }
@@ -143,7 +155,9 @@ def _searches_for(person: Person) -> list[int]:
     for pk, query in typed.iterator():
         for _, text in parse_qsl(str(query)):
             term = " ".join(text.casefold().split())
-            if term.strip("@") in words or any(each in term for each in whole):
+            if {term.strip("@"), mailbox(term)} & (words | whole) or any(
+                each in term for each in whole
+            ):
                 found.append(pk)
                 break
     return found
@@ -152,9 +166,10 @@ def _searches_for(person: Person) -> list[int]:
 def missing_unexplained() -> int:
     """Returns how many personal values are gone that no entry says were erased.
 
-    That is the commitments of all entries, less the values that are there, less the `count` of
-    every erasure. 0 for a log whose values went lawfully; above it somebody deleted them by hand,
-    below it an entry claims more than is gone. One statement, so that it may run beside writers.
+    That is the commitments of all entries whose value is not beside them, less the `count` of every
+    erasure; a value that was put elsewhere makes up for none. 0 for a log whose values went
+    lawfully; above it somebody deleted them by hand, below it an entry claims more than is gone.
+    One statement, so that it may run beside writers.
     """
     keys, number = {
         "sqlite": ("json_each(commitments)", "details ->> 'count'"),
@@ -163,9 +178,9 @@ def missing_unexplained() -> int:
     entries, values = Entry._meta.db_table, PersonalValue._meta.db_table  # noqa: SLF001 - public
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT (SELECT coalesce(sum((SELECT count(*)"  # noqa: S608 - names of our schema
-            f" FROM {keys} WHERE key <> %s)), 0) FROM {entries})"
-            f" - (SELECT count(*) FROM {values})"
+            f"SELECT (SELECT count(*) FROM {entries}, {keys} AS committed"  # noqa: S608 - names of our schema
+            f" WHERE committed.key <> %s AND NOT EXISTS (SELECT 1 FROM {values} AS kept"
+            f" WHERE kept.entry_id = {entries}.id AND kept.field = committed.key))"
             f" - (SELECT coalesce(sum({number}), 0) FROM {entries} WHERE kind = %s)",
             [BLINDING, kinds.PERSONAL_VALUES_ERASED],
         )

@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
@@ -29,6 +30,8 @@ MEDIA_TYPES: Final = {"jsonl": "application/jsonl", "csv": "text/csv; charset=ut
 _CHUNK: Final = 500
 # What a spreadsheet would take for the beginning of a formula (OWASP, CSV injection).
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+# In many countries a spreadsheet splits a row at semicolons: what follows one begins a cell.
+_SPLIT_FORMULA: Final = re.compile(r";(?=[\s\"\\]*[=+@-])")
 
 
 def as_json(entry: Entry) -> dict[str, Any]:
@@ -92,11 +95,12 @@ def chosen(
 def export_to(target: Path, entries: QuerySet[Entry], form: str, *, progress: Progress) -> int:
     """Writes the export of `entries` into a file that is whole or not there; returns how many.
 
-    Raises FileExistsError rather than write over anything, and OSError as it comes.
+    Names and addresses are in it, so nobody but its owner may read it. Raises FileExistsError
+    rather than write over anything, and OSError as it comes.
     """
     total, draft = entries.count(), target.with_name(f".{target.name}.part")
     try:
-        with draft.open("x", encoding="utf-8", newline="") as file:
+        with open(draft, "x", encoding="utf-8", newline="", opener=_for_its_owner) as file:
             for number, line in enumerate(lines(entries, form)):
                 file.write(line)
                 progress(min(number, total), total)
@@ -106,6 +110,10 @@ def export_to(target: Path, entries: QuerySet[Entry], form: str, *, progress: Pr
     finally:
         draft.unlink(missing_ok=True)
     return total
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 @transaction.atomic
@@ -134,6 +142,6 @@ def _table(entries: Iterable[dict[str, Any]], checkpoint: str | None) -> Iterato
 
 def _cell(value: Any) -> str:
     if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False)
+        return _SPLIT_FORMULA.sub(r"\\u003b", json.dumps(value, ensure_ascii=False))
     text = str(value)
     return f"'{text}" if text.startswith(_FORMULA) else text

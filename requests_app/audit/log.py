@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from django.db import transaction
 
 from requests_app.audit import appending, asking, origin
-from requests_app.audit.canonical import BLINDING, canonical, commitment, new_salt
+from requests_app.audit.canonical import BLINDING, canonical, commitment, has_float, new_salt
 from requests_app.audit.kinds import KINDS
 from requests_app.audit.models import Entry
+
+# A reference may be longer, such as that of a domain; it stands in full as the subject.
+_TRAIL: Final = 120
 
 
 class Audited(Protocol):
@@ -63,14 +66,6 @@ def record_all(acts: Sequence[Act]) -> list[Entry]:
     return entries
 
 
-def _has_float(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(map(_has_float, value.values()))
-    return isinstance(value, float) or (
-        isinstance(value, list | tuple) and any(map(_has_float, value))
-    )
-
-
 def _entry(act: Act) -> appending.Written:
     """The entry of an act and its personal values, neither of them written yet."""
     fields, details = KINDS[act.kind], act.details
@@ -85,13 +80,13 @@ def _entry(act: Act) -> appending.Written:
     ]
     public = {name: details[name] for name in details.keys() & fields.public}
     canonical(public)  # what has no canonical form would stop the sealer later
-    if _has_float(details):
+    if has_float(details):
         raise ValueError(f"{act.kind}: a float does not come out of every database as it went in")
     entry = Entry(
         kind=act.kind,
         actor=act.by.audit_ref,
         subject=act.on.audit_ref,
-        trail=getattr(act.on, "audit_trail", act.on.audit_ref),
+        trail=getattr(act.on, "audit_trail", act.on.audit_ref[:_TRAIL]),
         details=public,
         # Without anything random in it, the public leaf hash would confirm who guesses the entry.
         commitments={item.field: commitment(item.salt, item.value) for item in values}

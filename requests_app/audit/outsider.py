@@ -402,10 +402,14 @@ LEAF = ("actor", "at", "commitments", "details", "id", "kind", "subject", "trail
 def _check_exported(
     entry: dict[str, Any], checkpoint: Checkpoint, known: Sequence[Checkpoint]
 ) -> None:
+    if others := set(entry) - {*LEAF, "personal", "proof"}:
+        raise Wrong(f"Nothing proves what the entry says under the name {min(others)!r}.")
     if proof := entry["proof"]:
         path = [base64.b64decode(each, validate=True) for each in proof["inclusion"]]
         leaf = leaf_hash(canonical({name: entry[name] for name in LEAF} | {"v": 1}))
         check_inclusion(leaf, proof["index"], checkpoint.size, path, checkpoint.root)
+        if base64.b64decode(proof["leaf_hash"], validate=True) != leaf:
+            raise Wrong("The leaf hash that stands beside the entry is not the entry's.")
         check_date(proof["index"], entry["at"], [checkpoint, *known])
     if set(entry["personal"]) != set(entry["commitments"]) - {BLINDING}:
         raise Wrong("The entry has other personal values than it commits to.")

@@ -58,6 +58,8 @@ def leaf(row: Row) -> bytes:
     """
     _, _, number, at, kind, actor, subject, trail, details, commitments = row
     objects = decode(details), decode(commitments)
+    if canonical.has_float(objects):  # 7.0 has the canonical form of 7, and is another number
+        raise ValueError("an entry has no floats")
     return canonical.canonical(
         canonical.form(number, instant(at), kind, actor, subject, trail, *objects)
     )

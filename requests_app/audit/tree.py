@@ -77,7 +77,8 @@ def consistency(*, first: int, second: int) -> list[bytes]:
 
 
 def _within(asked: int) -> None:
-    if not 0 < asked <= (now := size()):
+    now = size()
+    if not 0 < asked <= now:
         raise Invalid(f"The log has {now} entries now: ask for a size from 1 to that.")
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import count, groupby
 from typing import Final
 
-from django.db.models import Count, Exists, OuterRef
+from django.db.models import Count, Exists, Max, OuterRef
 from django.utils import timezone
 
 from requests_app.audit import (
@@ -23,8 +23,10 @@ from requests_app.audit import (
     outsider,
     placed,
     recomputing,
+    sequencing,
     signed_last,
     tree,
+    witnesses,
 )
 from requests_app.audit.models import Entry, Leaf, SignedCheckpoint, TreeNode
 from requests_app.audit.models import Unsequenced as Waiting
@@ -61,7 +63,7 @@ def verify(*, trusted: str | None = None, key: str | None = None, progress: Prog
 
 
 def _first_key() -> str:
-    first = SignedCheckpoint.objects.order_by("size").first()
+    first = SignedCheckpoint.objects.filter(size__gt=0).order_by("size").first()
     if first is None:
         if told := signed_last.begins_anew():
             raise Wrong(told)
@@ -124,6 +126,8 @@ class _Run:
                 f"{total:,}: those from place {total} on are missing."
             )
         self._nothing_besides(total)
+        self._no_other_nodes()
+        witnesses.require_cosigned(self.key)
         waiting, compared = Waiting.objects.count(), chain.require_newest(self.key)
         return Verified(total - start, self.chain.passed, total, waiting, compared)
 
@@ -189,8 +193,22 @@ class _Run:
                         f"place {first} to {first + (1 << height) - 1}."
                     )
 
+    def _no_other_nodes(self) -> None:
+        """No node is stored but those that follow from entries: the sealer would run into it."""
+        least = tree.size()  # the log may grow meanwhile
+        stored = TreeNode.objects.order_by("height").values_list("height")
+        for height, held, last in list(stored.annotate(Count("pk"), Max("index"))):
+            most = tree.size() >> height if height and not height % merkle.STEP else 0
+            if not (min(least >> height, most) <= held <= most and last == held - 1):
+                raise Wrong(
+                    f"{held:,} nodes of height {height} are stored, the last of them {last:,}, and "
+                    f"{most:,} follow from the entries: one was inserted or deleted."
+                )
+
     def _nothing_besides(self, total: int) -> None:
         """No entry stands outside of the log, unless it waits for its place."""
+        if empty := SignedCheckpoint.objects.filter(size__lt=1).first():
+            raise Wrong(f"A checkpoint of size {empty.size} was inserted: nothing is of that size.")
         placed_below = Leaf.objects.filter(place__lt=total).count()
         if placed_below != total:
             raise Wrong(f"The log has {placed_below} leaves for {total} places.")
@@ -202,12 +220,27 @@ class _Run:
             raise Wrong(
                 f"The entry number {besides.pk} was inserted past the log: it has no place."
             )
+        _have_forms()
         is_entry = Exists(Entry.objects.filter(pk=OuterRef("pk"), leaf=None))
         spare = Waiting.objects.filter(~is_entry).order_by("pk").first()
         if spare is not None:
             raise Wrong(
                 f"A place is waited for by the entry number {spare.pk}, which has one or is gone."
             )
+
+
+def _have_forms() -> None:
+    """Raises Wrong for an entry that waits and can get no place."""
+    waiting = Entry.objects.exclude(unsequenced=None).order_by("pk")
+    with closing(entry for entry in waiting.iterator()) as entries:
+        for entry in entries:
+            try:
+                sequencing.leaf_of(entry)
+            except sequencing.NO_FORM as error:
+                raise Wrong(
+                    f"The entry number {entry.pk}, which waits, gets no place: it has no canonical "
+                    "form, so it was inserted past the log."
+                ) from error
 
 
 def _name(row: placed.Row) -> str:

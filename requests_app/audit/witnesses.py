@@ -6,6 +6,7 @@ people different histories gets no cosignature for the second one.
 
 import base64
 import logging
+from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Final
@@ -69,6 +70,39 @@ def latest_witnessed() -> SignedCheckpoint | None:
     found = WitnessSignature.objects.select_related("checkpoint").order_by("-checkpoint_id")
     newest = found.first()
     return newest.checkpoint if newest else None
+
+
+def require_cosigned(key: outsider.Key) -> None:
+    """Raises Wrong for a stored cosignature that spoils its note, or that its witness did not make.
+
+    The latter is told of witnesses that the settings name, by the key that they name.
+    """
+    told = [
+        outsider.parse_key(each, outsider.COSIGNATURE) for each in conf.log_witnesses().values()
+    ]
+    known = {each.id: each for each in told}
+    rows = WitnessSignature.objects.select_related("checkpoint").order_by("pk")
+    with closing(row for row in rows.iterator()) as stored:
+        for row in stored:
+            try:
+                outsider.open_note(f"{row.checkpoint.note}{row.lines}", key)
+                _require_made(row, known)
+            except Wrong as error:
+                raise Wrong(
+                    f"What {row.witness} cosigned of the checkpoint of size {row.checkpoint_id:,} "
+                    f"was changed: {error}"
+                ) from error
+
+
+def _require_made(row: WitnessSignature, known: dict[bytes, outsider.Key]) -> None:
+    lines = row.lines.splitlines()
+    for line in lines:
+        _, name, encoded = line.split(" ", 2)
+        witness = known.get(base64.b64decode(encoded)[:4])
+        if name != row.witness or (witness and not _holds(row.checkpoint, line, witness)):
+            raise Wrong("It did not sign that.")
+    if not lines:
+        raise Wrong("Its signature is gone.")
 
 
 @dataclass(frozen=True, slots=True)

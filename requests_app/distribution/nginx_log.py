@@ -174,7 +174,7 @@ def _inode(file: Path) -> int:
 
 def _number(found: os.stat_result) -> int:
     """An inode as the row holds it: some file systems number theirs up to 2**64."""
-    return found.st_ino % 2**63
+    return found.st_ino % _LARGEST
 
 
 def _read(folder: Path, position: LogPosition) -> bytes:

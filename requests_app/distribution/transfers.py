@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from requests_app.audit import kinds
 from requests_app.distribution.models import AccessToken, DownloadLink, Grant
+from requests_app.identity.models import User
 
 SMALL: Final = 256 * 1024
 """Bytes that a line takes at once: what is no larger is over before it could be counted."""
@@ -137,6 +138,11 @@ def byte_count(count: int) -> Value:
 def day_of(instant: datetime) -> date:
     """The day of UTC that a transfer counts for."""
     return instant.astimezone(UTC).date()
+
+
+def forget_sources(holder: User) -> None:
+    """Takes away where somebody fetches from, as long as it is in no entry; part of a deed."""
+    unsettled().filter(grant__applicant=holder).update(ip="", user_agent="")
 
 
 def unsettled() -> QuerySet[Transfer]:

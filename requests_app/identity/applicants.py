@@ -12,6 +12,7 @@ from requests_app.identity import institutions
 from requests_app.identity.addresses import canonical, parse
 from requests_app.identity.models import User
 from requests_app.identity.verdict import Verdict
+from requests_app.notifications import messages
 
 _PSEUDONYM = "pseudonym-{}@pseudonymised.invalid"
 
@@ -64,6 +65,25 @@ def pseudonymise(*, user_id: int, by: log.Audited, reason: str) -> User:
     user.user_permissions.clear()
     user.save()
     log.record(kinds.ACCOUNT_PSEUDONYMISED, by=by, on=user, reason=reason)
+    return user
+
+
+@transaction.atomic
+def set_password(*, user_id: int, password: str, by: log.Audited) -> User:
+    """Gives an account another password, which was validated, for somebody else than its person.
+
+    Raises NotFound; Conflict for one that was pseudonymised. Effects: the password, and with it the
+    end of open sessions; a message to the person; one entry.
+    """
+    user = User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
+    if user is None:
+        raise NotFound("There is no such account.")
+    if user.pseudonymised_at is not None:
+        raise Conflict("This account was pseudonymised: nobody signs in with it.")
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    messages.password_changed(to=user.email, at=timezone.now())
+    log.record(kinds.PASSWORD_CHANGED, by=by, on=user, how="set")
     return user
 
 

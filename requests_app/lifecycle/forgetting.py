@@ -21,12 +21,12 @@ from requests_app.agreements.models import Agreement
 from requests_app.agreements.signatories import Signatory
 from requests_app.audit import erasure, kinds, log
 from requests_app.audit.retention import Retention
-from requests_app.distribution import access_tokens
+from requests_app.distribution import access_tokens, transfers
 from requests_app.distribution.access import running_grants
 from requests_app.errors import Conflict, NotFound
 from requests_app.identity import applicants, sessions
 from requests_app.identity.models import User
-from requests_app.lifecycle import words
+from requests_app.lifecycle import named, words
 from requests_app.notifications import outbox
 from requests_app.requests import blanking, reasons
 from requests_app.requests.models import AccessRequest, NamedPerson
@@ -65,10 +65,12 @@ def forget(*, user_id: int, by: log.Audited, reason: str) -> Forgotten:
     """Pseudonymises an account and erases what names the person, signed agreements aside.
 
     Raises NotFound; Invalid without a reason; Conflict while a request waits for a decision or a
-    grant runs, and for an account that is pseudonymised already. Effects, all or none: the account,
-    its sessions, the answers of requests whose agreement need not be kept and the words written
-    about them, the person's values in the log, messages to any address they had, the names of their
-    access tokens, the networks of their grants, and two entries.
+    grant runs, their own or one of somebody else's that names them, and for an account that is
+    pseudonymised already. Effects, all or none: the account, its sessions, the answers of requests
+    whose agreement need not be kept and the words written about them, who they are in requests of
+    others, the person's values in the log, messages to any address they had, the names of their
+    access tokens, the networks of their grants, where transfers that have not ended go to, and two
+    entries.
     """
     reason = reasons.clean(reason, required=NO_REASON)
     user = User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
@@ -83,14 +85,16 @@ def forget(*, user_id: int, by: log.Audited, reason: str) -> Forgotten:
         retained[agreement.audit_trail] = f"{retained.get(agreement.audit_trail, '')} {why}".strip()
     free = [each for each in requests if each.audit_trail not in retained]
     person, others = known_as(user, requests)
+    named_in = named.take_out(person, [*kept, *others])
     words.empty_of(free)
     words.empty_networks(user.grants.all(), timezone.now())
     for access_request in free:
         blanking.blank(access_request)
     trails = {each.audit_trail for each in requests}
-    outbox.forget(addresses=person.addresses, names=person.names, trails=trails)
+    outbox.forget(addresses=person.addresses, names=person.names, trails=trails | named_in)
     sessions.end(user=user, addresses=person.addresses)
     access_tokens.forget_names(user)
+    transfers.forget_sources(user)
     values = erasure.erase_about(person=person, trails=trails, retained=retained, by=by)
     # After that, since the reason is one of the account's values, and stays for its time.
     applicants.pseudonymise(user_id=user.pk, by=by, reason=reason)
@@ -109,19 +113,11 @@ def forget_address(*, address: str, by: log.Audited, reason: str) -> Forgotten:
     reason = reasons.clean(reason, required=NO_REASON)
     if applicants.account_with(address) is not None:
         raise Conflict("There is an account with this address: forget that.")
-    naming = Q(named_people__email__iexact=address) | Q(signatory_email__iexact=address)
-    locked = AccessRequest.objects.select_for_update(no_key=True)
-    requests = list(locked.filter(pk__in=AccessRequest.objects.filter(naming).values("pk")))
-    _require_not_needed(address, requests)
-    person, others = known_without_account(address, requests)
-    retained = {each.audit_trail for each, _ in others}
-    for access_request in requests:
-        if access_request.audit_trail not in retained:
-            blanking.unname(access_request, address)
-    trails = {each.audit_trail for each in requests} | retained
+    person, others = known_without_account(address, named.naming(address))
+    trails = named.take_out(person, others)
     sent = outbox.forget(addresses=person.addresses, names=person.names, trails=trails)
     values = erasure.erase_about(person=person, trails=(), retained={}, by=by, reason=reason)
-    if not (requests or sent or values or person.signed):
+    if not (trails or sent or values or person.signed):
         raise NotFound("There is no account with this address, and nothing else names it.")
     return Forgotten(values, _told(others))
 
@@ -139,9 +135,16 @@ def apply_retention() -> dict[str, int]:
     sessions.clear_expired()
     done["messages"] = outbox.prune(timezone.now() - conf.retention(Retention.CONTACT.value))
     idle = list(idle_accounts().values_list("pk", flat=True))
-    for pk in idle:
+    return done | {"accounts": sum(map(_close, idle))}
+
+
+def _close(pk: int) -> bool:
+    """Forgets an idle account, unless something still names the person: then another night."""
+    try:
         forget(user_id=pk, by=log.SYSTEM, reason=IDLE)
-    return done | {"accounts": len(idle)}
+    except Conflict:
+        return False
+    return True
 
 
 def let_go_of_kept() -> int:
@@ -150,8 +153,8 @@ def let_go_of_kept() -> int:
     Effects: one entry for each, in its transaction.
     """
     forgotten = AccessRequest.objects.exclude(applicant__pseudonymised_at=None)
-    named = list(forgotten.exclude(legal_name="").values_list("pk", flat=True))
-    return sum(_let_go(pk) for pk in named)
+    filled = list(forgotten.exclude(legal_name="").values_list("pk", flat=True))
+    return sum(_let_go(pk) for pk in filled)
 
 
 @transaction.atomic
@@ -184,15 +187,6 @@ def _require_nothing_open(user: User, requests: Iterable[AccessRequest]) -> None
         raise Conflict("A request of this person waits. Decide it, or have it withdrawn, first.")
     if running_grants(timezone.now()).filter(applicant=user).exists():
         raise Conflict("This person holds a grant. Revoke it first, or wait for its end.")
-
-
-def _require_not_needed(address: str, requests: Iterable[AccessRequest]) -> None:
-    waits = {State.SUBMITTED, State.RETURNED}
-    if any(each.state in waits or each.collecting_since for each in requests):
-        raise Conflict("A request that names this person waits. Decide it, or have it withdrawn.")
-    running = running_grants(timezone.now()).filter(access_request__in=requests)
-    if running.exclude(member_removals__email__iexact=address).exists():
-        raise Conflict("This person is named under a grant. Remove them from it, or wait.")
 
 
 def known_as(
@@ -244,6 +238,7 @@ def _told(kept: Iterable[tuple[Agreement, datetime]]) -> list[Kept]:
 def _must_be_kept(of: Q) -> list[tuple[Agreement, datetime]]:
     """The agreements whose term of retention, from the end of their last grant on, still runs."""
     signed = Agreement.objects.filter(of).select_related("access_request")
-    ends = signed.annotate(over=Coalesce(Max("access_request__grants__ends_at"), "signed_at"))
+    ended = Coalesce("access_request__grants__revoked_at", "access_request__grants__ends_at")
+    ends = signed.annotate(over=Coalesce(Max(ended), "signed_at"))
     found = [(each, each.over + conf.retention("agreement")) for each in ends.order_by("number")]
     return [(each, until) for each, until in found if until > timezone.now()]

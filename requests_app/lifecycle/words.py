@@ -5,6 +5,7 @@ The rows stay. Their guards let these columns be emptied, and nothing else (`aud
 
 from collections.abc import Collection
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -37,6 +38,14 @@ def empty_of(access_requests: Collection[AccessRequest]) -> int:
     """Empties all that was written about some requests. Part of a verb that erases a person."""
     keys = [each.pk for each in access_requests]
     return _empty(AccessRequest.objects.filter(pk__in=keys), timezone.now())
+
+
+def empty_said(signatories: Collection[str]) -> int:
+    """Empties why these signatories (references) did not sign or were removed. Part of a verb."""
+    of = Q(signatory__in=[UUID(each.removeprefix("signatory:")) for each in signatories])
+    exits, removals = SignatoryExit.objects.filter(of), MemberRemoval.objects.filter(of)
+    count = exits.exclude(reason="").update(reason="")
+    return count + removals.exclude(reason="").update(reason="")
 
 
 def empty_networks(grants: QuerySet[Grant], before: datetime) -> int:

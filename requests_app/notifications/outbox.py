@@ -18,6 +18,7 @@ from django.db.models import Q
 from django.template.loader import render_to_string
 
 from requests_app import conf, queue
+from requests_app.audit.erasure import mailbox
 from requests_app.notifications.models import Message
 
 
@@ -62,13 +63,15 @@ def post(
 
 
 def forget(*, addresses: Collection[str], names: Collection[str], trails: Collection[str]) -> int:
-    """Deletes every message to one of the addresses, sent or not; returns how many.
+    """Deletes every message to the mailbox of an address, sent or not; returns how many.
 
     In `trails`, the names are taken out of the subjects of messages to others. Part of a verb.
     """
     theirs = Q(pk__in=())
-    for address in addresses:
+    for address in {*addresses, *map(mailbox, addresses)}:
+        local, _, host = address.rpartition("@")
         theirs |= Q(recipient__iexact=address)
+        theirs |= Q(recipient__istartswith=f"{local}+", recipient__iendswith=f"@{host}")
     deleted = Message.objects.filter(theirs).delete()[0]
     for message in Message.objects.filter(trail__in=trails).only("subject"):
         before = message.subject

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from tests.audit.whole_log import unguarded_log
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -58,3 +60,10 @@ def told_by(fresh_database: dict[str, str]) -> Callable[[str], Any]:
         return json.loads(ran.stdout)
 
     return run
+
+
+@pytest.fixture
+def whole(db: None) -> Iterator[None]:
+    """A log of 9 entries under 3 checkpoints that may be changed behind the application's back."""
+    with unguarded_log():
+        yield

@@ -74,6 +74,18 @@ def test_an_entry_that_was_changed_in_the_file_is_named(key, field):
         outsider.check_export(lines, key)
 
 
+def test_what_no_proof_covers_is_named(key):
+    lines = exported()
+    row = json.loads(lines[3])
+    lines[3] = json.dumps(row | {"remark": "It was Bea."})
+    with pytest.raises(outsider.Wrong, match=r"Line 4: Nothing proves .* 'remark'"):
+        outsider.check_export(lines, key)
+    row["proof"]["leaf_hash"] = json.loads(lines[2])["proof"]["leaf_hash"]
+    lines[3] = json.dumps(row)
+    with pytest.raises(outsider.Wrong, match="Line 4: The leaf hash"):
+        outsider.check_export(lines, key)
+
+
 @pytest.mark.parametrize("name", ["actor", "\\u0061ctor"])
 def test_an_entry_that_says_a_thing_twice_is_named(key, name):
     lines = exported()
@@ -144,6 +156,18 @@ def test_a_row_of_the_table_is_whole_in_itself(key):
         assert json.loads(row["proof"]) == line["proof"]
         assert outsider.open_note(row["checkpoint"], key).size == 5
     assert (rows[5]["proof"], rows[5]["checkpoint"]) == ("", "")
+
+
+@pytest.mark.parametrize("blank", ["", " ", '"'])
+def test_no_cell_begins_a_formula_where_rows_are_split_at_semicolons(db, blank):
+    reason = f"Over;{blank}=cmd|' /C calc'!A0;a; b;-1;+1;@x"
+    happened = log.record(
+        kinds.GRANT_REVOKED, by=log.SYSTEM, on=log.Named("grant:9"), reason=reason
+    )
+    text = "".join(exported("csv"))
+    assert not [cell for cell in text.split(";") if cell.strip(' "\\').startswith(tuple("=+-@"))]
+    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(text))}
+    assert json.loads(rows[str(happened.pk)]["personal"]) == {"reason": reason}
 
 
 def test_a_longer_export_asks_no_more_of_the_database_for_each_entry(

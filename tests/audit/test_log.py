@@ -38,6 +38,16 @@ def test_an_entry_says_who_did_what_on_what_when_and_from_where():
     assert personal == {"email": "ada@example.edu", "ip": "192.0.2.7", "user_agent": "curl/8"}
 
 
+def test_a_reference_longer_than_a_trail_stands_in_full_and_is_filed_under_its_beginning():
+    longest = log.Named(f"institution_domain:{'a' * 253}")
+    entry = log.record(
+        kinds.INSTITUTION_RULED, by=log.OPERATOR, on=longest, standing="deny", previous="", name=""
+    )
+    entry.refresh_from_db()
+    assert entry.subject == longest.audit_ref
+    assert entry.trail == longest.audit_ref[: Entry._meta.get_field("trail").max_length]
+
+
 def test_one_entry_is_written_as_many_are(django_assert_num_queries):
     """On PostgreSQL one alone takes one statement, and what it leaves is the same."""
     act = log.Act(

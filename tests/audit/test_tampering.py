@@ -16,7 +16,6 @@ from requests_app import conf
 from requests_app.audit import (
     canonical,
     checkpoints,
-    guard,
     kept_note,
     kinds,
     log,
@@ -28,45 +27,11 @@ from requests_app.audit import (
     tree,
     verifying,
 )
-from requests_app.audit.guarded import GUARDED
 from requests_app.audit.models import Entry, Leaf, PersonalValue, SignedCheckpoint, TreeNode
-from requests_app.audit.origin import Origin, acting_from
 from requests_app.errors import Conflict
+from tests.audit.whole_log import fill, raw
 
 pytestmark = pytest.mark.django_db
-
-TABLES = [
-    f"requests_app_{name}"
-    for name in ("entry", "personalvalue", "leaf", "treenode", "signedcheckpoint")
-]
-
-
-def fill(count: int) -> None:
-    with acting_from(Origin(ip="192.0.2.7")):
-        for _ in range(count):
-            log.record(kinds.SIGNED_IN, by=log.SYSTEM, on=log.Named("user:7"), method="password")
-
-
-@pytest.fixture
-def whole():
-    """A log of 9 entries under 3 checkpoints, its guards dropped and its references unchecked."""
-    for _ in range(3):
-        fill(3)
-        checkpoints.seal()
-    for table in TABLES:
-        guard.remove(connection, table, GUARDED[table])
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            cursor.execute("SET LOCAL session_replication_role = replica")
-        else:
-            cursor.execute("PRAGMA defer_foreign_keys = ON")
-    yield
-    if connection.vendor == "sqlite":
-        # Broken references are what these tests are about: nothing of it is committed.
-        connection.check_constraints = lambda *args, **kwargs: None
-        connection.set_rollback(True)
-        del connection.check_constraints
 
 
 def entry_at(place: int) -> Entry:
@@ -75,12 +40,6 @@ def entry_at(place: int) -> Entry:
 
 def verify(trusted: str | None = None) -> verifying.Verified:
     return verifying.verify(trusted=trusted, progress=lambda done, total: None)
-
-
-def raw(statement: str, *values: object) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        assert cursor.rowcount
 
 
 def found(sentence: str) -> None:

@@ -15,11 +15,14 @@ from django.db import DatabaseError, transaction
 from django.test import Client
 from django.utils import timezone
 
-from requests_app.agreements.signatories import Signatory
+from requests_app.agreements.signatories import Signatory, SignatoryExit
 from requests_app.audit import checkpoints, erasure, kinds, log, verifying
 from requests_app.audit.models import Entry, PersonalValue
+from requests_app.audit.origin import Origin, acting_from
 from requests_app.distribution.models import Grant
 from requests_app.distribution.policy import set_networks
+from requests_app.distribution.settling import Ending, settle
+from requests_app.distribution.transfers import Outcome
 from requests_app.errors import Conflict
 from requests_app.identity import sessions
 from requests_app.identity.models import User
@@ -31,9 +34,11 @@ from requests_app.requests.models import NamedPerson
 from requests_app.review.models import Decision
 from tests.admin.places import at
 from tests.factories.cosigning import collect, ready_together
+from tests.factories.distribution import make_link
 from tests.factories.identity import PASSWORD, ApplicantFactory
 from tests.factories.requests import AccessRequestFactory, UserFactory, approver, auditor
 from tests.factories.review import granted, put, submitted
+from tests.factories.transfers import make_transfer
 from tests.web.test_accounts import LOGIN, RESET, code_mailed_to, confirm, sign_up
 
 WHY = "Asked to be forgotten."
@@ -98,6 +103,53 @@ def test_of_somebody_who_signed_up_and_was_looked_for_nothing_can_be_read():
     assert left("ada.larus") == set()
     queries = PersonalValue.objects.filter(field="query").values_list("value", flat=True)
     assert list(queries) == ["q=bea"]  # what staff looked for otherwise is not theirs
+
+
+@pytest.mark.django_db(transaction=True)
+def test_where_they_mistyped_their_password_from_goes_and_their_address_with_a_tag():
+    grebe = {"REMOTE_ADDR": "203.0.113.77", "HTTP_USER_AGENT": "Grebe/7"}
+    ada = ApplicantFactory(email=ADA)
+    for typed in (ADA, "Ada.Larus+gulls@monash.edu", "bea@monash.edu"):
+        Client().post(LOGIN, {"login": typed, "password": "wrong-wrong"}, **grebe)
+    staff = Client()
+    staff.force_login(auditor())
+    staff.get(at("entry_changelist"), {"q": "ada.larus+gulls@monash.edu"})
+    Message.objects.create(recipient="ada.larus+gulls@monash.edu", name="x", subject="s")
+    forget(user_id=ada.pk, by=log.OPERATOR, reason=WHY)
+    assert left("ada.larus") == set()
+    refused = Entry.objects.filter(kind=kinds.SIGN_IN_FAILED)
+    told = [set(each.personal_values.values_list("field", flat=True)) for each in refused]
+    assert sorted(told, key=len) == [set(), set(), {"email", "ip", "user_agent"}]
+
+
+@pytest.mark.django_db
+def test_where_they_made_the_portal_act_from_goes_too():
+    with acting_from(Origin("203.0.113.77", "Grebe/7")):
+        collect(access_request := ready_together("Bea Sterna"))
+    invited = Entry.objects.get(kind=kinds.SIGNATORY_INVITED)
+    assert invited.actor == log.SYSTEM.audit_ref
+    access_request.state, access_request.collecting_since = "withdrawn", None
+    access_request.save()
+    forget(user_id=access_request.applicant_id, by=log.OPERATOR, reason=WHY)
+    assert not PersonalValue.objects.filter(field__in=("ip", "user_agent")).exists()
+
+
+@pytest.mark.django_db
+def test_a_transfer_that_ends_later_tells_no_more_where_it_went():
+    grant = revoked()
+    link, _ = make_link(grant)
+    transfer = make_transfer(link, ip="203.0.113.77", user_agent="Grebe/7")
+    forget(user_id=grant.applicant_id, by=log.OPERATOR, reason=WHY)
+    settle([Ending(transfer.pk, 7, Outcome.CUT)])
+    assert Entry.objects.get(kind=kinds.FILE_DOWNLOADED).details["bytes"] == 7
+    assert left("203.0.113.77", "Grebe/7") == set()
+
+
+@pytest.mark.django_db
+def test_an_agreement_is_kept_from_when_its_grant_really_ended(settings):
+    settings.RETAIN_AGREEMENT_DAYS = 0
+    grant = revoked()
+    assert forget(user_id=grant.applicant_id, by=log.OPERATOR, reason=WHY).kept == []
 
 
 @pytest.mark.django_db
@@ -255,6 +307,47 @@ def test_who_was_invited_to_sign_is_forgotten_but_for_the_agreement(settings):
     settings.RETAIN_AGREEMENT_DAYS = 0
     assert forget_address(address=BEA, by=log.OPERATOR, reason=WHY).kept == []
     assert {model for model, _ in left("Bea Sterna", BEA)} == stays
+
+
+@pytest.mark.django_db
+def test_who_has_an_account_is_taken_out_of_the_requests_of_others_too():
+    bea = ApplicantFactory(email=BEA, full_name="Bea Sterna")
+    draft = AccessRequestFactory(signatory_name="Bea Sterna", signatory_email=BEA.upper())
+    draft.named_people.create(name="Bea Sterna", email=BEA)
+    draft.named_people.create(name="Cy", email="cy@harbour.example")
+    letter = Message.objects.create(
+        recipient="m@lab.example", trail=draft.audit_trail, subject="Bea Sterna has signed"
+    )
+    forget(user_id=bea.pk, by=log.OPERATOR, reason=WHY)
+    assert left("Bea Sterna", BEA) == set()
+    assert list(draft.named_people.values_list("name", flat=True)) == ["Cy"]
+    letter.refresh_from_db()
+    assert letter.subject == "(erased) has signed"
+
+
+@pytest.mark.django_db
+def test_who_has_an_account_and_uses_data_of_others_is_not_forgotten_nor_closed_at_night():
+    grant = granted()
+    bea = ApplicantFactory(email=BEA)
+    User.objects.filter(pk=bea.pk).update(date_joined=timezone.now() - timedelta(days=9999))
+    NamedPerson.objects.create(access_request=grant.access_request, name="Bea", email=BEA)
+    with pytest.raises(Conflict, match="under a grant"):
+        forget(user_id=bea.pk, by=log.OPERATOR, reason=WHY)
+    assert forgetting.apply_retention()["accounts"] == 0
+    bea.refresh_from_db()
+    assert bea.pseudonymised_at is None
+
+
+@pytest.mark.django_db
+def test_why_they_did_not_sign_goes_with_them_where_no_agreement_is_kept(settings):
+    settings.RETAIN_AGREEMENT_DAYS = 0
+    collect(access_request := ready_together("Bea Sterna"))
+    signatory = Signatory.objects.get(email=BEA)
+    SignatoryExit.objects.create(signatory=signatory, kind="declined", reason="Bea is ill.")
+    access_request.state, access_request.collecting_since = "withdrawn", None
+    access_request.save()
+    forget_address(address=BEA, by=log.OPERATOR, reason=WHY)
+    assert left("Bea is ill") == set()
 
 
 @pytest.mark.django_db

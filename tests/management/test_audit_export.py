@@ -38,6 +38,11 @@ def test_everything_that_is_there_is_exported_and_the_export_entered(entries, tm
     assert '"format": "csv"' in capsys.readouterr().out
 
 
+def test_what_people_are_called_is_for_nobody_else_on_the_machine(entries, tmp_path):
+    call_command("audit_export", str(tmp_path / "log.csv"))
+    assert (tmp_path / "log.csv").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_part_is_chosen_by_day_kind_and_trail(entries, tmp_path):
     old, new = entries
     today = str(timezone.now().date())

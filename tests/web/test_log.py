@@ -108,6 +108,8 @@ def test_the_public_proofs_hold_between_checkpoints(access_request):
         ("log_inclusion", {"index": 1, "size": 1}),
         ("log_inclusion", {"index": 0, "size": "9" * 18}),
         ("log_inclusion", {"index": 0, "size": "9" * 5000}),
+        ("log_inclusion", {"index": 0, "size": 0}),
+        ("log_consistency", {"first": 0, "second": 0}),
         ("log_consistency", {"first": 0, "second": 1}),
         ("log_consistency", {"first": 2, "second": 1}),
         ("log_consistency", {"first": 1, "second": "\u0663"}),
