@@ -51,6 +51,7 @@ def test_what_was_typed_survives_a_refusal(client, access_request, sent):
     answer = client.post(page(access_request), sent)
     assert answer.status_code == 400
     assert "Words." in answer.content.decode()
+    assert "<title>Error: " in answer.content.decode()
     access_request.refresh_from_db()
     assert access_request.state == State.DRAFT
 

@@ -1,4 +1,4 @@
-"""What the content security policy refuses must not stand in a template in the first place."""
+"""What a template must not hold, or must: the content security policy refuses what is inline."""
 
 import re
 from pathlib import Path
@@ -32,6 +32,14 @@ def test_page_holds_nothing_inline(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     found = [what for what, pattern in INLINE.items() if re.search(pattern, text)]
     assert not found
+
+
+def test_a_page_that_lists_problems_says_so_in_its_title() -> None:
+    """It is what a screen reader says first of a page that came back."""
+    listing = [path for path in PAGES if "web/requests/problems.html" in path.read_text()]
+    assert listing
+    prefix = "{% block title %}{% if problems %}Error: {% endif %}"
+    assert [path.name for path in listing if prefix not in path.read_text()] == []
 
 
 @pytest.mark.parametrize("sheet", SHEETS, ids=lambda path: path.name)
