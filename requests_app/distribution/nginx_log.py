@@ -191,7 +191,9 @@ def _read(folder: Path, position: LogPosition) -> bytes:
             text = source.read(_BATCH)
     except FileNotFoundError:
         return b""
-    if not text and position.name == ROTATED and found.st_mtime < time.time() - _STILL:
+    still = not text and found.st_mtime < time.time() - _STILL
+    # Without another in its place nginx could not begin one, and goes on with this one.
+    if still and position.name == ROTATED and (folder / LOG).exists():
         transaction.on_commit(lambda: file.unlink(missing_ok=True))
     complete = text[: text.rfind(b"\n") + 1]
     position.offset += len(complete)
