@@ -31,7 +31,10 @@ while kill -0 "$server" 2>/dev/null; do
         fi
     fi
     if [ "$(stat -c %s "$log" 2>/dev/null || echo 0)" -gt "$most" ] && [ ! -e "$log.1" ]; then
-        mv "$log" "$log.1" && kill -USR1 "$server" # which, unlike -s reopen, reads no configuration
+        mv "$log" "$log.1"
+    fi
+    if [ -e "$log.1" ] && [ ! -e "$log" ]; then
+        kill -USR1 "$server" || true # unlike -s reopen it reads no configuration
     fi
 done
 wait "$server"

@@ -19,6 +19,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db import models, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from requests_app import conf
@@ -96,18 +97,16 @@ def cut_what_may_not_go_on() -> int:
     if folder is None:
         return 0
     rows = unsettled().filter(how=How.NGINX, cut_at=None)
-    found = {
-        pk: link or token for pk, link, token in rows.values_list("pk", "link", "access_token")
-    }
-    lasting = credentials_in_force(set(found.values()), now) if found else set()
-    gone = [pk for pk, credential in found.items() if credential not in lasting]
-    if gone:
-        with transaction.atomic():
-            asked = unsettled().filter(pk__in=gone, cut_at=None).update(cut_at=now)
-            if asked:
-                (folder / RELOAD).write_text(f"{now.isoformat()}\n", encoding="ascii")
-        return asked
-    return 0
+    under = rows.order_by().values_list("link", "access_token").distinct()
+    found = {link or token for link, token in under}
+    gone = found - credentials_in_force(found, now) if found else set()
+    if not gone:
+        return 0
+    with transaction.atomic():
+        asked = rows.filter(Q(link__in=gone) | Q(access_token__in=gone)).update(cut_at=now)
+        if asked:  # and not by another meanwhile
+            (folder / RELOAD).write_text(f"{now.isoformat()}\n", encoding="ascii")
+    return asked
 
 
 def sends() -> bool:
@@ -191,7 +190,9 @@ def _read(folder: Path, position: LogPosition) -> bytes:
             text = source.read(_BATCH)
     except FileNotFoundError:
         return b""
-    if not text and position.name == ROTATED and found.st_mtime < time.time() - _STILL:
+    still = not text and found.st_mtime < time.time() - _STILL
+    # Without another in its place nginx could not begin one, and goes on with this one.
+    if still and position.name == ROTATED and (folder / LOG).exists():
         transaction.on_commit(lambda: file.unlink(missing_ok=True))
     complete = text[: text.rfind(b"\n") + 1]
     position.offset += len(complete)

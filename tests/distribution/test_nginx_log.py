@@ -160,6 +160,17 @@ def test_what_was_read_is_removed_when_that_is_committed(folder):
     assert nginx_log.follow() == 1
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_log_that_nginx_goes_on_with_stays(folder):
+    append(folder / LOG, line(make_transfer(how=How.NGINX)))
+    (folder / LOG).rename(folder / ROTATED)
+    for _ in range(2):
+        nginx_log.follow()
+        os.utime(folder / ROTATED, (0, 0))
+    append(folder / ROTATED, line(make_transfer(how=How.NGINX)))
+    assert nginx_log.follow() == 1
+
+
 def test_a_log_emptied_in_place_is_begun_anew(folder):
     append(folder / LOG, line(make_transfer(how=How.NGINX)) * 3)
     nginx_log.follow()
