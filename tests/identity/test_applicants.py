@@ -50,7 +50,7 @@ def test_the_verdict_on_a_user_is_that_of_this_moment() -> None:
 
 
 def test_a_pseudonymised_account_holds_nobody_and_opens_for_nobody() -> None:
-    user = ApplicantFactory(email="ada@monash.edu", full_name="Ada", is_staff=True)
+    user = ApplicantFactory(email="ada@monash.edu", full_name="Ada Łarus", is_staff=True)
     user.groups.add(Group.objects.get_or_create(name="Approvers")[0])
     client = Client()
     client.force_login(user)
@@ -58,8 +58,7 @@ def test_a_pseudonymised_account_holds_nobody_and_opens_for_nobody() -> None:
 
     user = User.objects.get(pk=user.pk)
     everything = " ".join(str(value) for value in vars(user).values())
-    assert "ada" not in everything.lower()
-    assert "monash" not in everything
+    assert not any(each in everything.lower() for each in ("ada@", "łarus", "monash.edu"))
     assert not EmailAddress.objects.filter(user=user).exists()
     assert not user.groups.exists()
     assert not any((user.is_active, user.is_staff, user.is_superuser, user.has_usable_password()))
