@@ -1,5 +1,6 @@
 """The roles of production in a test's database, as compose makes them after migrating."""
 
+import fcntl
 import os
 import subprocess
 from importlib.util import find_spec
@@ -30,5 +31,7 @@ def give_rights() -> None:
     psql = Path(installed.origin).parent / "pginstall/bin/psql"
     options = ["--quiet", "--set", "ON_ERROR_STOP=1", "--single-transaction", "--file", SHIPPED]
     passwords = {f"{role.upper()}_PASSWORD": role for role in ROLES}
-    for _ in range(2):
-        subprocess.run([psql, address(), *options], check=True, env={**os.environ, **passwords})
+    with SHIPPED.open() as shipped:
+        fcntl.flock(shipped, fcntl.LOCK_EX)  # the server's databases share the roles
+        for _ in range(2):
+            subprocess.run([psql, address(), *options], check=True, env={**os.environ, **passwords})
