@@ -93,7 +93,8 @@ def shipped_nginx(var: Path, *, port: int, portal: int) -> Iterator[None]:
 def plain(conf: str, *, port: int, portal: int, var: Path) -> str:
     """The shipped configuration without TLS, on a free port, with the paths of this test."""
     conf = re.sub(r"    server \{\s+listen 80;.*?\n    \}\n", "", conf, flags=re.DOTALL)
-    conf = re.sub(r"listen 443 ssl;\s+listen \[::\]:443 ssl;", f"listen 127.0.0.1:{port};", conf)
+    tls = r"listen 443 ssl reuseport;\s+listen \[::\]:443 ssl reuseport;"
+    conf = re.sub(tls, f"listen 127.0.0.1:{port} reuseport;", conf)
     conf = re.sub(r"\n\s+(http2 on|ssl_\w+ [^;]+|resolver [^;]+);", "", conf)
     conf = conf.replace("server web:8000;", f"server 127.0.0.1:{portal};")
     conf = conf.replace("X-Forwarded-Proto https", "X-Forwarded-Proto http")
