@@ -29,22 +29,13 @@ from requests_app.audit import (
 )
 from requests_app.audit.models import Entry, Leaf, PersonalValue, SignedCheckpoint, TreeNode
 from requests_app.errors import Conflict
-from tests.audit.whole_log import fill, raw
+from tests.audit.whole_log import fill, found, raw, verify
 
 pytestmark = pytest.mark.django_db
 
 
 def entry_at(place: int) -> Entry:
     return Leaf.objects.select_related("entry").get(place=place).entry
-
-
-def verify(trusted: str | None = None) -> verifying.Verified:
-    return verifying.verify(trusted=trusted, progress=lambda done, total: None)
-
-
-def found(sentence: str) -> None:
-    with pytest.raises(outsider.Wrong, match=sentence):
-        verify()
 
 
 def test_a_whole_log_holds_also_once_values_are_erased(whole):

@@ -4,7 +4,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from requests_app.audit import checkpoints, kinds, log, outsider, sequencing, verifying
+from requests_app.audit import checkpoints, kinds, log, sequencing
 from requests_app.audit.models import (
     Entry,
     Leaf,
@@ -16,18 +16,9 @@ from requests_app.audit.models import (
 )
 from requests_app.errors import Conflict
 from tests.audit.test_witnesses import ask, witness  # noqa: F401 - a fixture
-from tests.audit.whole_log import fill, raw, unguard
+from tests.audit.whole_log import fill, found, raw, unguard, verify
 
 pytestmark = pytest.mark.django_db
-
-
-def found(sentence: str) -> None:
-    with pytest.raises(outsider.Wrong, match=sentence):
-        verifying.verify(progress=lambda done, total: None)
-
-
-def held() -> verifying.Verified:
-    return verifying.verify(progress=lambda done, total: None)
 
 
 def at_place(place: int) -> int:
@@ -35,7 +26,7 @@ def at_place(place: int) -> int:
 
 
 def missed() -> None:
-    held()
+    verify()
     with pytest.raises(CommandError, match="1 personal values are gone, and no entry says"):
         call_command("audit_verify")
 
@@ -86,7 +77,7 @@ def test_a_node_that_follows_from_no_entry_is_found(whole, height, index):
 def test_a_node_behind_those_that_follow_is_found_and_so_is_one_twice(whole):
     fill(250)
     checkpoints.seal()
-    assert held().size == 259
+    assert verify().size == 259
     node(8, 1)
     found("2 nodes of height 8 are stored, the last of them 1, and 1 follow")
 
@@ -154,7 +145,7 @@ COSIGNATURE_EDITS = {
 def test_an_edited_cosignature_is_found(witness, edit):  # noqa: F811 - the fixture
     assert ask()
     unguard()
-    assert held().size == 3
+    assert verify().size == 3
     lines = WitnessSignature.objects.get().lines
     raw("UPDATE requests_app_witnesssignature SET lines = %s", COSIGNATURE_EDITS[edit](lines))
     found("cosigned of the checkpoint of size 3 was changed")
@@ -175,4 +166,4 @@ def test_a_cosignature_under_another_name_or_checkpoint_is_found(witness):  # no
 def test_a_witness_that_was_given_up_or_has_another_key_now_is_believed(witness, settings):  # noqa: F811
     assert ask()
     settings.LOG_WITNESSES = []
-    assert held().size == 3
+    assert verify().size == 3

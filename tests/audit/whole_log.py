@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+import pytest
 from django.db import connection
 
-from requests_app.audit import checkpoints, guard, kinds, log
+from requests_app.audit import checkpoints, guard, kinds, log, outsider, verifying
 from requests_app.audit.guarded import GUARDED
 from requests_app.audit.origin import Origin, acting_from
 
@@ -27,6 +28,15 @@ def fill(count: int) -> None:
     with acting_from(Origin(ip="192.0.2.7")):
         for _ in range(count):
             log.record(kinds.SIGNED_IN, by=log.SYSTEM, on=log.Named("user:7"), method="password")
+
+
+def verify(trusted: str | None = None) -> verifying.Verified:
+    return verifying.verify(trusted=trusted, progress=lambda done, total: None)
+
+
+def found(sentence: str) -> None:
+    with pytest.raises(outsider.Wrong, match=sentence):
+        verify()
 
 
 @contextmanager

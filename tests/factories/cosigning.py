@@ -1,6 +1,7 @@
 """Agreements that others must sign too, and the signatures of those who are invited."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -11,12 +12,15 @@ from requests_app.agreements.models import Agreement
 from requests_app.agreements.signatories import Signatory
 from requests_app.agreements.signing import sign
 from requests_app.agreements.wording import read_wording
+from requests_app.distribution.models import Grant
 from requests_app.notifications.models import Message
 from requests_app.notifications.outbox import as_email
 from requests_app.requests.models import AccessRequest, NamedPerson
+from requests_app.requests.states import State
 from requests_app.requests.transitions import set_collecting
 from tests.factories.agreements import TEXT, publish_text, ready_request, signature
 from tests.factories.datasets import card_table
+from tests.factories.reconsents import long_standing
 from tests.factories.requests import DatasetFactory
 from tests.factories.review import put
 from tests.factories.review import sign as signed_by_applicant
@@ -121,3 +125,20 @@ def signed_by_all(access_request: AccessRequest) -> Agreement:
         cosign(**cosignature(signatory))
     access_request.refresh_from_db()
     return agreement
+
+
+def grant_of_all(*names: str) -> Grant:
+    """A running grant under an agreement that the applicant and the named people signed."""
+    access_request = ready_together(*names)
+    agreement = signed_by_all(access_request)
+    put(access_request, State.APPROVED)
+    now = timezone.now()
+    grant = Grant.objects.create(
+        access_request=access_request,
+        agreement=agreement,
+        applicant=access_request.applicant,
+        dataset=access_request.dataset,
+        starts_at=now - timedelta(minutes=1),
+        ends_at=now + timedelta(days=365),
+    )
+    return long_standing(grant)

@@ -1,6 +1,5 @@
 """A member leaves a running grant alone; a new version is signed by those who are left."""
 
-from datetime import timedelta
 from io import BytesIO
 
 import pytest
@@ -14,7 +13,7 @@ from requests_app.audit import kinds
 from requests_app.audit.models import Entry
 from requests_app.distribution.access import in_force
 from requests_app.distribution.access_tokens import create_token, revoke_token
-from requests_app.distribution.models import Grant, Reconsent
+from requests_app.distribution.models import Reconsent
 from requests_app.distribution.reconsents import stands_on
 from requests_app.errors import Conflict, Invalid, NotFound, Refused
 from requests_app.lifecycle import reconsent, sweep
@@ -22,18 +21,15 @@ from requests_app.lifecycle.leaving import members, remove_member
 from requests_app.lifecycle.revocation import revoke_grant
 from requests_app.notifications.models import Message
 from requests_app.notifications.outbox import as_email
-from requests_app.requests.states import State
 from tests.factories.cosigning import (
     TEXT_FOR_ALL,
     cosignature,
-    ready_together,
-    signed_by_all,
+    grant_of_all,
     token_of,
 )
 from tests.factories.distribution import make_link
-from tests.factories.reconsents import campaign_for, long_standing
+from tests.factories.reconsents import campaign_for
 from tests.factories.requests import NamedPersonFactory, UserFactory, approver, reviewer
-from tests.factories.review import put
 from tests.lifecycle.test_reconsent import sign as sign_anew
 from tests.lifecycle.test_reconsent import standing_long
 
@@ -45,23 +41,6 @@ NEXT_VERSION = TEXT_FOR_ALL.replace("not feed", "feed")
 @pytest.fixture(autouse=True)
 def _no_codes_of_other_tests():
     cache.clear()
-
-
-def grant_of_all(*names: str) -> Grant:
-    """A running grant under an agreement that the applicant and the named people signed."""
-    access_request = ready_together(*names)
-    agreement = signed_by_all(access_request)
-    put(access_request, State.APPROVED)
-    now = timezone.now()
-    grant = Grant.objects.create(
-        access_request=access_request,
-        agreement=agreement,
-        applicant=access_request.applicant,
-        dataset=access_request.dataset,
-        starts_at=now - timedelta(minutes=1),
-        ends_at=now + timedelta(days=365),
-    )
-    return long_standing(grant)
 
 
 def test_one_member_goes_and_the_grant_and_all_others_stay():

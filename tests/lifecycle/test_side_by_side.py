@@ -5,7 +5,6 @@ At its commit PostgreSQL looks up, and holds, every row that a new row refers to
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from threading import Thread
 
 import pytest
@@ -16,12 +15,10 @@ from django.contrib.messages.storage.fallback import FallbackStorage
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection, transaction
 from django.test import RequestFactory
-from django.utils import timezone
 
 from requests_app.agreements.signing import sign
 from requests_app.audit import kinds, log
 from requests_app.distribution.journal import journal
-from requests_app.distribution.models import Grant
 from requests_app.distribution.transfers import How, Transfer
 from requests_app.errors import Conflict
 from requests_app.identity.models import User
@@ -30,10 +27,9 @@ from requests_app.lifecycle.leaving import members, remove_member
 from requests_app.requests import drafts
 from requests_app.requests.states import State
 from tests.factories.agreements import ready_request, signature
-from tests.factories.cosigning import ready_together, signed_by_all
+from tests.factories.cosigning import grant_of_all
 from tests.factories.distribution import make_access_token
 from tests.factories.requests import UserFactory
-from tests.factories.review import put
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -104,19 +100,9 @@ def test_an_applicant_signs_and_is_to_be_forgotten():
 
 
 def test_a_member_is_removed_while_the_holder_fetches_with_a_token():
-    access_request = ready_together("Bea Sterna")
-    agreement, now = signed_by_all(access_request), timezone.now()
-    put(access_request, State.APPROVED)
-    grant = Grant.objects.create(
-        access_request=access_request,
-        agreement=agreement,
-        applicant=access_request.applicant,
-        dataset=access_request.dataset,
-        starts_at=now - timedelta(minutes=1),
-        ends_at=now + timedelta(days=365),
-    )
+    grant = grant_of_all("Bea Sterna")
     token, _ = make_access_token(grant)
-    [bea] = members(access_request)
+    [bea] = members(grant.access_request)
     transfer = Transfer(
         grant=grant,
         access_token=token,
